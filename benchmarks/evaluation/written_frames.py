@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from streamer.files.video_reader import VideoReader
-from streamer.files.video_writer import recording
+from streamer.files.video_writer import open_recording
 from streamer.frames import AvatarFrame, Image
 
 
@@ -22,7 +22,7 @@ def as_written(frames: Iterable[AvatarFrame], rate: Fraction, shape: tuple[int, 
     """
     with TemporaryDirectory() as folder:
         path = Path(folder) / "drawn.mp4"
-        with recording(path, rate) as out:
+        with open_recording(path, rate) as out:
             for frame in frames:
                 out.write(frame)
         with VideoReader(path) as reader:

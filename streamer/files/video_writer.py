@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from types import TracebackType
+from typing import Any, Protocol, Self
 
 import av
 import cv2
@@ -37,17 +38,32 @@ class SoundTrack(Protocol):
         """Write the packets up to `until` seconds, None: all that are left."""
 
 
-class Recording(Protocol):
-    """Receives drawn frames in order; `finish` gives the result its final name."""
+class Recording(ABC):
+    """Receives drawn frames in order; `finish` gives the result its final name. As a context it finishes at the end of
+    the block, and is abandoned on any error or Ctrl-C.
+    """
 
+    @abstractmethod
     def write(self, frame: AvatarFrame) -> None:
         """Append a frame, shown at `frame.captured` seconds. All frames have the same size. Raises VideoError."""
 
+    @abstractmethod
     def finish(self) -> None:
         """Complete the file and rename it to the final name. Raises VideoError."""
 
+    @abstractmethod
     def abandon(self) -> None:
         """Delete what was written; does nothing after `finish`."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        try:
+            if kind is None:
+                self.finish()
+        finally:
+            self.abandon()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,24 +190,6 @@ def _format_of(path: Path, alpha: bool, crf: int | None) -> _Format | None:
     return form
 
 
-@contextlib.contextmanager
-def recording(
-    path: Path,
-    rate: Fraction,
-    alpha: bool = False,
-    sound: Sound | None = None,
-    crf: int | None = None,
-    replace: bool = False,
-) -> Iterator[Recording]:
-    """`open_recording` for a block: finishes at its end, and abandons the recording on any error or Ctrl-C."""
-    opened = open_recording(path, rate, alpha, sound, crf, replace)
-    try:
-        yield opened
-        opened.finish()
-    finally:
-        opened.abandon()
-
-
 class _InPlace:
     """In place of an `OutputClaim`: a file that has its name from the beginning and keeps it."""
 
@@ -205,7 +203,7 @@ class _InPlace:
         pass
 
 
-class _File:
+class _File(Recording):
     """A video file."""
 
     def __init__(
@@ -273,7 +271,7 @@ class _File:
         return frame
 
 
-class _Folder:
+class _Folder(Recording):
     """A folder of 000000.png, 000001.png and so on."""
 
     def __init__(self, path: Path, claim: OutputClaim, alpha: bool) -> None:

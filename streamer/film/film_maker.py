@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing
 import torch
 
 from streamer.files.sound import Sound
-from streamer.files.video_writer import recording
+from streamer.files.video_writer import open_recording
 from streamer.film.film import Film, FilmCancelledError, FilmSummary
 from streamer.film.footage import Footage
 from streamer.film.performance import draw_all
@@ -47,7 +47,7 @@ def make_film(
         if driving.sound is not None:
             name = film.name or str(driving.sound)
             sound = stack.enter_context(Sound(driving.sound, film.clip, name, not driving.is_one_video))
-        out = stack.enter_context(recording(film.out, footage.rate, film.alpha, sound, film.crf, film.replace))
+        out = stack.enter_context(open_recording(film.out, footage.rate, film.alpha, sound, film.crf, film.replace))
         meter = ProgressMeter(footage.frames)
 
         def step() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from streamer.files.sound import Sound
 from streamer.files.video_reader import VideoReader
-from streamer.files.video_writer import recording
+from streamer.files.video_writer import open_recording
 from streamer.frames import AvatarFrame
 from streamer.options import ClipRange
 
@@ -60,7 +60,7 @@ def cut(source, out, clip):
     with (
         VideoReader(source, clip) as reader,
         Sound(source, clip) as sound,
-        recording(out, reader.rate, sound=sound) as written,
+        open_recording(out, reader.rate, sound=sound) as written,
     ):
         for frame in reader:
             written.write(AvatarFrame(frame.rgb, frame.captured))

@@ -15,7 +15,7 @@ import pytest
 from streamer.files.output_claim import OutputClaim
 from streamer.files.sound import Sound
 from streamer.files.video_reader import VideoError
-from streamer.files.video_writer import check_output, recording
+from streamer.files.video_writer import check_output, open_recording
 from streamer.frames import AvatarFrame
 from tests.support.clips import TIMES, grey_frames, make_video
 
@@ -36,7 +36,7 @@ def drawn(alpha=False, height=48, width=64):
 def write(path, alpha=False, sound=None, **size):
     with contextlib.ExitStack() as stack:
         track = None if sound is None else stack.enter_context(Sound(sound))
-        out = stack.enter_context(recording(path, RATE, alpha, track))
+        out = stack.enter_context(open_recording(path, RATE, alpha, track))
         for frame in drawn(alpha, **size):
             out.write(frame)
 
@@ -77,7 +77,7 @@ def test_recording_keeps_alpha_with_straight_colours(tmp_path, name, decoder):
 
 def test_png_folder_keeps_colours_at_half_alpha(tmp_path):
     half = AvatarFrame(np.full((8, 8, 3), 50, np.uint8), 0.0, np.full((8, 8), 128, np.uint8))
-    with recording(tmp_path / "pictures", RATE, alpha=True) as out:
+    with open_recording(tmp_path / "pictures", RATE, alpha=True) as out:
         out.write(half)
         out.write(half)
     assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == ["000000.png", "000001.png"]
@@ -126,7 +126,7 @@ def test_recording_of_a_silent_driver_has_no_sound(tmp_path):
 @pytest.mark.parametrize("name", ["a.mp4", "a.webm", "a.mov", "pictures"])
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_recording_interrupted_leaves_no_file(tmp_path, name, error):
-    with pytest.raises(error), recording(tmp_path / name, RATE) as out:
+    with pytest.raises(error), open_recording(tmp_path / name, RATE) as out:
         frames = drawn()
         out.write(next(frames))
         assert not (tmp_path / name).exists()
@@ -137,7 +137,7 @@ def test_recording_interrupted_leaves_no_file(tmp_path, name, error):
 def test_recording_failed_keeps_the_previous_file(tmp_path):
     write(tmp_path / "a.mp4")
     before = (tmp_path / "a.mp4").read_bytes()
-    with pytest.raises(RuntimeError), recording(tmp_path / "a.mp4", RATE, replace=True) as out:
+    with pytest.raises(RuntimeError), open_recording(tmp_path / "a.mp4", RATE, replace=True) as out:
         out.write(next(drawn()))
         raise RuntimeError
     assert (tmp_path / "a.mp4").read_bytes() == before
@@ -156,7 +156,7 @@ def test_recording_replaces_the_partial_folder_of_a_killed_run(tmp_path):
 def test_a_second_run_is_refused_while_the_first_writes_and_leaves_its_result_alone(tmp_path, name):
     out = tmp_path / name
     frames = drawn()
-    with recording(out, RATE) as first:
+    with open_recording(out, RATE) as first:
         first.write(next(frames))
         for replace in (False, True):
             assert sentence(out, replace=replace) == (
@@ -206,7 +206,7 @@ def test_crf_makes_files_smaller(tmp_path):
     for name, values in {"a.mp4": (10, 40, 51), "a.mov": (0, 30, 51), "a.webm": (10, 50, 63)}.items():
         sizes = []
         for crf in values:
-            with recording(tmp_path / name, RATE, crf=crf, replace=True) as out:
+            with open_recording(tmp_path / name, RATE, crf=crf, replace=True) as out:
                 for i, rgb in enumerate(noise):
                     out.write(AvatarFrame(rgb, i / 25))
             sizes.append((tmp_path / name).stat().st_size)
@@ -221,7 +221,7 @@ def test_what_exists_is_replaced_only_when_asked_and_only_if_an_earlier_run_made
             f"{tmp_path / name} exists already: give --force to replace it, or choose another --out."
         )
         check_output(tmp_path / name, replace=True)
-        with recording(tmp_path / name, RATE, replace=True) as out:
+        with open_recording(tmp_path / name, RATE, replace=True) as out:
             out.write(next(drawn()))
     assert [path.name for path in (tmp_path / "pictures").iterdir()] == ["000000.png"]
     assert len(read(tmp_path / "a.mp4")) == 1
@@ -268,7 +268,7 @@ def test_recording_raises_one_sentence_for_each_unusable_path(tmp_path):
 def test_recording_on_a_full_disk_raises_one_sentence_and_leaves_no_file(tmp_path, monkeypatch):
     def fill_up():
         frames = drawn()
-        with recording(tmp_path / "pictures", RATE) as out:
+        with open_recording(tmp_path / "pictures", RATE) as out:
             out.write(next(frames))
             monkeypatch.setattr(Path, "write_bytes", full_disk)
             out.write(next(frames))

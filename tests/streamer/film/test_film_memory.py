@@ -15,7 +15,7 @@ import pytest
 
 from streamer.files.sound import Sound
 from streamer.files.video_reader import VideoReader
-from streamer.files.video_writer import recording
+from streamer.files.video_writer import open_recording
 from streamer.frames import AvatarFrame, CameraFrame
 from streamer.generation.controls import Controls
 from streamer.generation.factory import make_pipeline
@@ -63,7 +63,7 @@ def drawing(stack: ExitStack, folder: Path) -> Callable[[], object]:
 def writing(stack: ExitStack, folder: Path) -> Callable[[], object]:
     source = make_video(folder / "a.mp4", grey_frames(), sound="aac", seconds=20)
     sound = stack.enter_context(Sound(source))
-    out = stack.enter_context(recording(folder / "b.mp4", Fraction(25), sound=sound))
+    out = stack.enter_context(open_recording(folder / "b.mp4", Fraction(25), sound=sound))
     frames = (AvatarFrame(rgb, index / 25) for index, rgb in enumerate(cycle(grey_frames(height=80, width=80))))
     return lambda: out.write(next(frames))
 
