@@ -36,51 +36,78 @@ _log = logging.getLogger(__name__)
 ReportTime = Callable[[float], None]  # takes the milliseconds that the encoding of one frame took
 
 
-class _BitrateLimit:
-    """The target bitrate between MIN_BITRATE and a maximum, bits a second."""
+class _AvatarEncoder(Encoder):
+    """What is the same for both codecs, in place of the same of aiortc's encoders.
 
-    def __init__(self, maximum: int) -> None:
-        self.maximum = max(maximum, MIN_BITRATE)
-        self.target = self.maximum
-
-    def set_target(self, bitrate: int) -> None:
-        self.target = max(MIN_BITRATE, min(bitrate, self.maximum))
-
-
-class AvatarVp8Encoder(Vp8Encoder):
-    """VP8 at a constant bitrate, fastest preset. max_bitrate: bits a second. fps: nominal frame rate."""
+    max_bitrate: bits a second. fps: nominal frame rate. report_time: called with each frame's.
+    """
 
     def __init__(self, max_bitrate: int, fps: float, report_time: ReportTime) -> None:
         super().__init__()
-        self._limit = _BitrateLimit(max_bitrate)
+        self._max_bitrate = self._target_bitrate = max(max_bitrate, MIN_BITRATE)
         self._fps = fps
         self._report_time = report_time
-        self._codec_bitrate = 0  # bits a second with which libvpx was started
-        self._codec_started_at = 0.0  # seconds on time.monotonic
 
     @property
     def target_bitrate(self) -> int:
-        return self._limit.target
+        """Between MIN_BITRATE and the maximum, bits a second."""
+        return self._target_bitrate
 
     @target_bitrate.setter
     def target_bitrate(self, bitrate: int) -> None:
-        self._limit.set_target(bitrate)
+        self._target_bitrate = max(MIN_BITRATE, min(bitrate, self._max_bitrate))
 
     def encode(self, frame: Frame, force_keyframe: bool = False) -> tuple[list[bytes], int]:
         """Encode a yuv420p VideoFrame. Returns its RTP payloads and its RTP timestamp (90 kHz)."""
-        assert isinstance(frame, VideoFrame)
+        assert isinstance(frame, VideoFrame) and frame.pts is not None and frame.time_base is not None
         began = time.perf_counter()
-        if self.codec is None or self._needs_restart(frame):
-            self.codec = self._start_codec(frame.width, frame.height)
-        data, timestamp = _encode_frame(self.codec, frame, force_keyframe)
+        codec = self._codec_for(frame.width, frame.height)
+        frame.pict_type = PictureType.I if force_keyframe else PictureType.NONE
+        payloads = self._payloads(b"".join(bytes(packet) for packet in codec.encode(frame)))
+        self._report_time((time.perf_counter() - began) * 1000)
+        return payloads, convert_timebase(frame.pts, frame.time_base, VIDEO_TIME_BASE)
+
+    def _codec_for(self, width: int, height: int) -> VideoCodecContext:
+        """The codec for the next frame, started anew where that is needed."""
+        raise NotImplementedError
+
+    def _payloads(self, data: bytes) -> list[bytes]:
+        """The RTP payloads of a coded frame."""
+        raise NotImplementedError
+
+    def _new_codec(self, name: str, width: int, height: int, bitrate: int) -> VideoCodecContext:
+        """A codec of FFmpeg for frames of this size, not opened yet."""
+        codec = av.CodecContext.create(name, "w")
+        assert isinstance(codec, VideoCodecContext)
+        codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
+        codec.bit_rate = bitrate
+        codec.framerate = fractions.Fraction(round(self._fps))
+        codec.time_base = VIDEO_TIME_BASE
+        codec.thread_count = 1
+        return codec
+
+
+class AvatarVp8Encoder(_AvatarEncoder, Vp8Encoder):
+    """VP8 at a constant bitrate, fastest preset. max_bitrate: bits a second. fps: nominal frame rate."""
+
+    def __init__(self, max_bitrate: int, fps: float, report_time: ReportTime) -> None:
+        super().__init__(max_bitrate, fps, report_time)
+        self._codec_bitrate = 0  # bits a second with which libvpx was started
+        self._codec_started_at = 0.0  # seconds on time.monotonic
+
+    def _codec_for(self, width: int, height: int) -> VideoCodecContext:
+        if self.codec is None or self._needs_restart(width, height):
+            self.codec = self._start_codec(width, height)
+        return self.codec
+
+    def _payloads(self, data: bytes) -> list[bytes]:
         payloads = self._packetize(data, self.picture_id)
         self.picture_id = (self.picture_id + 1) % (1 << 15)
-        self._report_time((time.perf_counter() - began) * 1000)
-        return payloads, timestamp
+        return payloads
 
-    def _needs_restart(self, frame: VideoFrame) -> bool:
+    def _needs_restart(self, width: int, height: int) -> bool:
         assert self.codec is not None
-        if (frame.width, frame.height) != (self.codec.width, self.codec.height):
+        if (width, height) != (self.codec.width, self.codec.height):
             return True
         change = self.target_bitrate / self._codec_bitrate - 1
         if change > MIN_RATE_CHANGE:
@@ -90,15 +117,9 @@ class AvatarVp8Encoder(Vp8Encoder):
     def _start_codec(self, width: int, height: int) -> VideoCodecContext:
         rate = self._codec_bitrate = self.target_bitrate
         self._codec_started_at = time.monotonic()
-        codec = av.CodecContext.create("libvpx", "w")
-        assert isinstance(codec, VideoCodecContext)
-        codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
-        codec.bit_rate = rate
-        codec.framerate = fractions.Fraction(round(self._fps))
-        codec.time_base = VIDEO_TIME_BASE
+        codec = self._new_codec("libvpx", width, height, rate)
         codec.gop_size = 3000  # key frames on request only
         codec.qmin, codec.qmax = 4, 52
-        codec.thread_count = 1
         codec.options = {
             "bufsize": str(rate // 2),
             "cpu-used": "-8",
@@ -115,44 +136,21 @@ class AvatarVp8Encoder(Vp8Encoder):
         return codec
 
 
-class AvatarH264Encoder(H264Encoder):
+class AvatarH264Encoder(_AvatarEncoder, H264Encoder):
     """H.264 constrained baseline without lookahead. max_bitrate: bits a second. fps: nominal frame rate."""
 
-    def __init__(self, max_bitrate: int, fps: float, report_time: ReportTime) -> None:
-        super().__init__()
-        self._limit = _BitrateLimit(max_bitrate)
-        self._fps = fps
-        self._report_time = report_time
-
-    @property
-    def target_bitrate(self) -> int:
-        return self._limit.target
-
-    @target_bitrate.setter
-    def target_bitrate(self, bitrate: int) -> None:
-        self._limit.set_target(bitrate)
-
-    def encode(self, frame: Frame, force_keyframe: bool = False) -> tuple[list[bytes], int]:
-        """Encode a yuv420p VideoFrame. Returns its RTP payloads and its RTP timestamp (90 kHz)."""
-        assert isinstance(frame, VideoFrame)
-        began = time.perf_counter()
-        if self.codec is None or (frame.width, frame.height) != (self.codec.width, self.codec.height):
-            self.codec = self._start_codec(frame.width, frame.height)
+    def _codec_for(self, width: int, height: int) -> VideoCodecContext:
+        if self.codec is None or (width, height) != (self.codec.width, self.codec.height):
+            self.codec = self._start_codec(width, height)
         elif self.codec.bit_rate != self.target_bitrate:
             self.codec.bit_rate = self.target_bitrate  # libx264 changes its rate without a key frame
-        data, timestamp = _encode_frame(self.codec, frame, force_keyframe)
-        payloads = self._packetize(self._split_bitstream(data))
-        self._report_time((time.perf_counter() - began) * 1000)
-        return payloads, timestamp
+        return self.codec
+
+    def _payloads(self, data: bytes) -> list[bytes]:
+        return self._packetize(self._split_bitstream(data))
 
     def _start_codec(self, width: int, height: int) -> VideoCodecContext:
-        codec = av.CodecContext.create("libx264", "w")
-        assert isinstance(codec, VideoCodecContext)
-        codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
-        codec.bit_rate = self.target_bitrate
-        codec.framerate = fractions.Fraction(round(self._fps))
-        codec.time_base = VIDEO_TIME_BASE
-        codec.thread_count = 1
+        codec = self._new_codec("libx264", width, height, self.target_bitrate)
         codec.options = {
             "preset": "ultrafast",
             "tune": "zerolatency",
@@ -160,18 +158,10 @@ class AvatarH264Encoder(H264Encoder):
             "level": "31",
             "g": "3000",
             "forced-idr": "1",
-            "maxrate": str(self._limit.maximum),
-            "bufsize": str(self._limit.maximum // 2),
+            "maxrate": str(self._max_bitrate),
+            "bufsize": str(self._max_bitrate // 2),
         }
         return codec
-
-
-def _encode_frame(codec: VideoCodecContext, frame: VideoFrame, force_keyframe: bool) -> tuple[bytes, int]:
-    """The coded frame and its RTP timestamp (90 kHz)."""
-    frame.pict_type = PictureType.I if force_keyframe else PictureType.NONE
-    data = b"".join(bytes(packet) for packet in codec.encode(frame))
-    assert frame.pts is not None and frame.time_base is not None
-    return data, convert_timebase(frame.pts, frame.time_base, VIDEO_TIME_BASE)
 
 
 def make_encoder(codec: str, max_bitrate: int, fps: float, report_time: ReportTime) -> Encoder:
