@@ -22,12 +22,11 @@ _FORBIDDEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 @dataclass(frozen=True, slots=True)
 class MediaSession:
     """What a media server made of an offer. answer: its SDP. url: of the resource, by which it is ended; None where the
-    server named none. etag: of its ICE session, if told.
+    server named none.
     """
 
     answer: str
     url: str | None
-    etag: str | None
 
 
 def server_of(url: str) -> str:
@@ -54,16 +53,7 @@ def post_offer(url: str, offer: str, token: str | None, timeout_s: float = TIMEO
     resource = None if location is None else urljoin(url, location)
     if resource is not None and not is_safe_url(resource):
         raise MediaServerError("its answer names an address that is not HTTPS")
-    return MediaSession(body, resource, headers.get("ETag"))
-
-
-def send_fragment(session: MediaSession, fragment: str, token: str | None, timeout_s: float = TIMEOUT_S) -> int:
-    """Send candidates to a session that has a URL. Returns the status. Raises MediaServerError."""
-    assert session.url is not None
-    more = {"Content-Type": "application/trickle-ice-sdpfrag"}
-    if session.etag is not None:
-        more["If-Match"] = session.etag
-    return _request("PATCH", session.url, token, timeout_s, fragment, more)[0]
+    return MediaSession(body, resource)
 
 
 def end_session(session: MediaSession, token: str | None, timeout_s: float = TIMEOUT_S) -> None:
@@ -73,12 +63,7 @@ def end_session(session: MediaSession, token: str | None, timeout_s: float = TIM
 
 
 def _request(
-    method: str,
-    url: str,
-    token: str | None,
-    timeout_s: float,
-    body: str | None = None,
-    more: dict[str, str] | None = None,
+    method: str, url: str, token: str | None, timeout_s: float, body: str | None = None
 ) -> tuple[int, http.client.HTTPMessage, str]:
     """Status, headers and text of the answer. Raises MediaServerError."""
     parts = urlsplit(url)
@@ -88,7 +73,7 @@ def _request(
     connection = _connection(parts, timeout_s)
     try:
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request(method, path, None if body is None else body.encode(), headers | (more or {}))
+        connection.request(method, path, None if body is None else body.encode(), headers)
         with connection.getresponse() as response:
             data = response.read(MAX_ANSWER_BYTES + 1)
     except (OSError, ValueError, http.client.HTTPException) as error:  # of them: no such host, refused, no certificate

@@ -96,7 +96,6 @@ ROWS, TARGETS, DOMINANCE = _viseme_table()
 PAUSE = len(TARGETS) - 1
 REACH = np.full(len(SHAPES), JAW_REACH_S, np.float32)
 REACH[_ROUND], REACH[_SPREAD] = ROUND_REACH_S, SPREAD_REACH_S
-VISEME_NAMES = (*(letters for letters, _, _ in _TABLE), "pause")
 
 
 def split_segments(segments: tuple[Segment, ...]) -> list[tuple[int, float, float]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import asyncio
 import re
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from streamer.errors import MediaServerError
 from streamer.server import whip_routes
 from streamer.server.app import Server
 from streamer.settings import Settings
-from streamer.webrtc.whip_client import send_fragment
 from tests.support.leaks import udp_sockets
 from tests.support.page import UNLIMITED, FakeCamera, Page, serving, socket_url
 from tests.support.server_checks import http_request, wait_for_brightness, wait_until_settled
@@ -180,14 +178,16 @@ def fragment_of(encoder: WhipEncoder) -> str:
 
 async def test_candidates_follow_by_patch() -> None:
     async with (
-        serving(WHIP) as (address, _),
+        serving(WHIP) as (address, server),
         WhipEncoder(f"{address}/whip", FakeCamera(), early=False) as encoder,
     ):
         assert encoder.session is not None and encoder.session.url is not None
         path = encoder.session.url.removeprefix(address)
         headers = {"Content-Type": "application/trickle-ice-sdpfrag"}
-        etag = {"If-Match": str(encoder.session.etag)}
-        assert await asyncio.to_thread(send_fragment, encoder.session, fragment_of(encoder), None) == 204
+        (resource,) = server.whip._resources.values()
+        etag = {"If-Match": resource.etag}
+        taken = await http_request(address, "PATCH", path, content=fragment_of(encoder), headers=headers | etag)
+        assert taken.status_code == 204
         cases: list[tuple[dict[str, str], str, int, str]] = [
             (headers, fragment_of(encoder), 428, "The request lacks If-Match: send the ETag of the answer."),
             (

@@ -139,7 +139,7 @@ async def test_answer_that_is_no_sdp_ends_nothing_but_the_attempt(monkeypatch: p
 
     def answer(*_: Any) -> whip_output.MediaSession:
         return whip_output.MediaSession(
-            next(answers, "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 97\r\na=rtpmap:97 VP8/90000\r\n"), None, None
+            next(answers, "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 97\r\na=rtpmap:97 VP8/90000\r\n"), None
         )
 
     monkeypatch.setattr(whip_output, "post_offer", answer)
