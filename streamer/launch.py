@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -14,12 +14,11 @@ from streamer.engine.batch_drawer import FrameHook
 from streamer.engine.engine import Engine
 from streamer.engine.output_feed import OutputFeed
 from streamer.errors import OutputError
-from streamer.generation.avatar import Avatar
 from streamer.generation.device import choose_device
 from streamer.generation.factory import make_pipeline
 from streamer.generation.separate_preparation import SeparatePreparation
 from streamer.other_programs import OtherPrograms
-from streamer.rigging.backdrop import Backdrop, load_backdrop
+from streamer.rigging.backdrop import load_backdrop
 from streamer.rigging.framing import Framing
 from streamer.rigging.picture import load_picture
 from streamer.rigging.picture_process import PictureProcess
@@ -32,6 +31,7 @@ from streamer.server.app import Server
 from streamer.server.browser import PageOpener
 from streamer.server.certificate import machine_addresses, machine_names, make_certificate
 from streamer.server.listening import run
+from streamer.server.made_engine import MadeEngine
 from streamer.server.phone import phone_address
 from streamer.settings import Settings
 from streamer.sources.mood_reading import read_mood
@@ -44,16 +44,6 @@ if TYPE_CHECKING:
     from streamer.osc.udp_ports import UdpPorts
 
 FIRST_FUNCTIONS = 200  # that numba compiles for a first start, some 50 more where the picture shows limbs
-
-
-class MadeEngine(NamedTuple):
-    """An engine that runs, and what its sessions begin with. name: of the picture. pictures: decodes uploads."""
-
-    engine: Engine
-    avatar: Avatar
-    name: str
-    pictures: PictureProcess
-    backdrop: Backdrop | None
 
 
 def launch(
@@ -80,7 +70,8 @@ def launch(
     with ExitStack() as opened:  # which closes what a failing start has opened, too, the last one first
         others = OtherPrograms(settings, ports, lines)
         opened.callback(others.close)
-        engine, avatar, name, pictures, backdrop = make_engine(settings, lines, frame_hook, others.trackers)
+        made = make_engine(settings, lines, frame_hook, others.trackers)
+        engine, avatar = made.engine, made.avatar
         feed = OutputFeed(engine, camera, avatar.width, avatar.height)
         opened.callback(feed.turn_off)
         opened.callback(engine.close)
@@ -90,8 +81,7 @@ def launch(
             feed.turn_on()
         others.turn_on()
         server = Server(
-            engine, settings, avatar, name, pictures, backdrop, phone=phone, camera=feed,
-            recorder=others.recorder, osc=ports.controls, tell=lines.line,
+            made, settings, phone=phone, camera=feed, recorder=others.recorder, osc=ports.controls, tell=lines.line
         )  # fmt: skip
         others.count_in(server.metrics)
         run(server, settings, listening, lines.line, None if certificate is None else certificate.context, show_page)

@@ -27,9 +27,9 @@ from streamer.settings import Settings
 
 if TYPE_CHECKING:
     from streamer.generation.avatar import Avatar
-    from streamer.launch import MadeEngine
     from streamer.rigging.backdrop import Backdrop
     from streamer.server.carried_session import CarriedSession
+    from streamer.server.made_engine import MadeEngine
     from streamer.server.session import Session
     from streamer.server.session_controls import BackdropFile
 
@@ -61,9 +61,7 @@ class EngineReplica:
         with StartLines(sys.stderr) as lines:
             made = (make or make_engine)(settings, lines)
         self._engine = made.engine
-        self._server = Server(
-            made.engine, settings, made.avatar, made.name, made.pictures, made.backdrop, place=self.name
-        )
+        self._server = Server(made, settings, place=self.name)
         self._sockets: dict[str, RelayedSocket] = {}
         self._avatars: OrderedDict[str, Avatar] = OrderedDict()
         self._telling: asyncio.Task[None] | None = None

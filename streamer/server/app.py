@@ -16,15 +16,12 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from streamer.addresses import host_and_port
-from streamer.engine.engine import Engine
 from streamer.engine.output_feed import OutputFeed
 from streamer.errors import (
     KagamiError,
     UnknownSessionError,
 )
-from streamer.generation.avatar import Avatar
 from streamer.rigging.backdrop import Backdrop
-from streamer.rigging.picture_process import PictureProcess
 from streamer.runtime.cached_value import CachedValue
 from streamer.server import messages
 from streamer.server.access import (
@@ -42,6 +39,7 @@ from streamer.server.film_routes import FilmRoutes
 from streamer.server.film_worker import FilmWorker
 from streamer.server.films import Films
 from streamer.server.kept_sessions import KEEP_S
+from streamer.server.made_engine import MadeEngine
 from streamer.server.metrics import Metrics
 from streamer.server.phone import PhoneAddress, phone_routes
 from streamer.server.picture_routes import PictureRoutes
@@ -64,10 +62,9 @@ METRICS_PERIOD_S = 1.0  # `/metrics` is computed at most so often
 class Server:
     """The web server of one engine. `app` is the ASGI application; `close` ends every session.
 
-    avatar, name: the prepared reference picture that a session starts with, and the name that the page shows for it.
-    pictures: decodes uploads; `close` closes it. backdrop: that every session begins with. web_client: folder of the
-    page's files. limits: rates of requests, offers, uploads and so on. phone: the address under which a phone opens the
-    page. camera: the virtual camera, which the page switches. recorder: of `--record`, which the page tells of.
+    made: the engine, and what its sessions begin with; `close` closes its `pictures`. web_client: folder of the page's
+    files. limits: rates of requests, offers, uploads and so on. phone: the address under which a phone opens the page.
+    camera: the virtual camera, which the page switches. recorder: of `--record`, which the page tells of.
     keep_s: how long a session is kept whose page went without `bye`. make_film_worker: in place of `FilmWorker`.
     osc: a UDP socket for controls, which it listens on from `start` on. tell: called with a line for the console.
     place: the name of this server among several, see `WhipRoutes`; sessions may go to another one then.
@@ -75,12 +72,8 @@ class Server:
 
     def __init__(
         self,
-        engine: Engine,
+        made: MadeEngine,
         settings: Settings,
-        avatar: Avatar,
-        name: str,
-        pictures: PictureProcess | None = None,
-        backdrop: Backdrop | None = None,
         web_client: Path = WEB_CLIENT,
         limits: Limits | None = None,
         phone: PhoneAddress | None = None,
@@ -92,9 +85,9 @@ class Server:
         tell: Callable[[str], None] = lambda line: None,
         place: str | None = None,
     ) -> None:
+        engine, avatar, name, self._pictures, backdrop = made
         self.engine = engine
         self._settings = settings
-        self._pictures = pictures or PictureProcess()
         self._executors = Executors()
         self._limiters = RateLimiters(limits or Limits())
         self._films = Films(settings, self._executors, make_film_worker or partial(FilmWorker, settings))

@@ -16,7 +16,7 @@ from streamer.server.ice_servers import ice_servers
 from streamer.server.media_deadlines import media_problem
 from streamer.settings import Settings
 from streamer.webrtc.offer import Role
-from streamer.webrtc.peer import Peer
+from streamer.webrtc.peer import Peer, SentVideo
 
 
 class SessionConnection:
@@ -67,9 +67,7 @@ class SessionConnection:
             None if session is None else session.sound,
             self.viewer_meter if session is None else session.meter,
             ice_servers=ice_servers(self._settings),
-            codec=self._settings.codec,
-            max_bitrate=round(self._settings.bitrate * 1e6),
-            fps=self._engine.fps,
+            video=SentVideo.of(self._settings, self._engine.fps),
             on_candidate=self._send_candidate,
             on_state=self._on_state,
         )

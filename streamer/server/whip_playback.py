@@ -15,7 +15,7 @@ from streamer.server.rate_limits import RateLimiters
 from streamer.server.whip_resource import Resource, Spawn
 from streamer.server.whip_sdp import user_fragments
 from streamer.settings import Settings
-from streamer.webrtc.peer import Peer
+from streamer.webrtc.peer import Peer, SentVideo
 
 CONNECT_TIMEOUT_S = 30.0  # from an answer to a player's media connection
 
@@ -58,9 +58,7 @@ class Playback(Resource):
                 None,
                 Meter(),
                 ice_servers=ice_servers(self._settings),
-                codec=self._settings.codec,
-                max_bitrate=round(self._settings.bitrate * 1e6),
-                fps=self._engine.fps,
+                video=SentVideo.of(self._settings, self._engine.fps),
                 on_candidate=self._on_candidate,
                 on_state=self._on_state,
                 lag_s=lambda: self._engine.sound_lag_s(self._watched),

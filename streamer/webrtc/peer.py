@@ -9,6 +9,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from aiortc import (
@@ -31,6 +32,7 @@ from streamer.runtime.background_tasks import BackgroundTasks
 from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.meter import RECEIVED, TOTAL, Meter
 from streamer.runtime.sound_feed import Samples, SoundFeed
+from streamer.settings import Settings
 from streamer.webrtc.datagram_filter import install_data_filter, install_media_filter, install_stun_filter
 from streamer.webrtc.decoder_queue import install_decoder_queue
 from streamer.webrtc.delay_line import DelayLine
@@ -58,6 +60,20 @@ _log = logging.getLogger(__name__)
 _closings = BackgroundTasks()
 
 
+@dataclass(frozen=True, slots=True)
+class SentVideo:
+    """codec: that is preferred. max_bitrate: bits a second. fps: nominal frame rate."""
+
+    codec: Codec
+    max_bitrate: int
+    fps: float
+
+    @staticmethod
+    def of(settings: Settings, fps: float) -> SentVideo:
+        """As a server's settings say, at the engine's frame rate."""
+        return SentVideo(settings.codec, round(settings.bitrate * 1e6), fps)
+
+
 class Peer:
     """Answers one offer, then carries video and sound until `close`.
 
@@ -66,9 +82,7 @@ class Peer:
     sound: receives the microphone's sound; None for those.
     meter: receives the stages "encode" and "total" and the events "in" and "out".
     ice_servers: STUN and TURN servers.
-    codec: preferred video codec.
-    max_bitrate: of the avatar's video, bits a second.
-    fps: nominal frame rate of the avatar's video.
+    video: how the avatar's video is sent.
     on_candidate: sends a local ICE candidate (line, mid, index) to the page; line None: no more follow.
     on_state: called with aiortc's `connectionState` when it changes, and with "ended" when no frame of the avatar will
         follow.
@@ -84,9 +98,7 @@ class Peer:
         meter: Meter,
         *,
         ice_servers: Sequence[RTCIceServer],
-        codec: Codec,
-        max_bitrate: int,
-        fps: float,
+        video: SentVideo,
         on_candidate: Callable[[str | None, str | None, int | None], Awaitable[None]],
         on_state: Callable[[str], None],
         lag_s: Callable[[], float] | None = None,
@@ -98,9 +110,7 @@ class Peer:
         self._sound = sound
         self._lag_s = lag_s or (lambda: 0.0 if sound is None else sound.lag_s)
         self._meter = meter
-        self._codec = codec
-        self._max_bitrate = max_bitrate
-        self._fps = fps
+        self._video = video
         self._on_candidate = on_candidate
         self._on_state = on_state
         self._avatar_track = AvatarTrack(avatar, KEY if role == "play" else None)
@@ -210,7 +220,7 @@ class Peer:
             if media.kind == "video" or self._role != "view":
                 transceiver = self._connection.addTransceiver(track, _DIRECTIONS[self._role])
             if media.kind == "video":
-                transceiver.setCodecPreferences(codec_preferences(self._codec))
+                transceiver.setCodecPreferences(codec_preferences(self._video.codec))
         self._transports = [each.receiver.transport for each in self._connection.getTransceivers()]
         for transport in self._transports:
             install_data_filter(transport.transport)
@@ -219,7 +229,8 @@ class Peer:
     def _install_codecs(self, answer: sdp.SessionDescription) -> None:
         """Replace aiortc's video encoder, jitter buffer and decoder queue by our own."""
         video = next(media for media in answer.media if media.kind == "video")
-        self._encoder = make_encoder(video.rtp.codecs[0].name, self._max_bitrate, self._fps, self._on_encoded)
+        max_bitrate, fps = self._video.max_bitrate, self._video.fps
+        self._encoder = make_encoder(video.rtp.codecs[0].name, max_bitrate, fps, self._on_encoded)
         transceiver = next(each for each in self._connection.getTransceivers() if each.kind == "video")
         install_encoder(transceiver.sender, self._encoder)
         decoding = install_decoder_queue(transceiver.receiver, self._on_too_large_frame)

@@ -15,7 +15,7 @@ from tests.support.fakes import FakeAvatar, FakeCharacter, FakePictureProcess, F
 
 def make_fake_engine(settings: Settings, lines: StartLines) -> Any:
     """In place of `launch.make_engine`."""
-    from streamer.launch import MadeEngine  # noqa: PLC0415 - in the replica's process only
+    from streamer.server.made_engine import MadeEngine  # noqa: PLC0415 - in the replica's process only
 
     engine = Engine(FakePipeline(size=128), FakeTracker, settings.fps, settings.max_sessions)
     engine.start()

@@ -24,6 +24,7 @@ from streamer.engine.engine import Engine
 from streamer.rigging.picture_process import PictureProcess
 from streamer.server.app import Server
 from streamer.server.listening import serve_config
+from streamer.server.made_engine import MadeEngine
 from streamer.server.rate_limits import Limits, Rate
 from streamer.settings import Settings
 from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
@@ -225,11 +226,8 @@ async def serving(
     """Run a real server in this event loop on a free port; yields (http address, server)."""
     settings = settings or Settings()
     engine = Engine(pipeline or FakePipeline(size=128), tracker, settings.fps, settings.max_sessions, **engine_options)
-    avatar = avatar or FakeAvatar(128, 128)
-    server = Server(
-        engine, settings, avatar, "fake.png", pictures, limits=limits, make_film_worker=make_film_worker, osc=osc,
-        tell=tell,
-    )  # fmt: skip
+    made = MadeEngine(engine, avatar or FakeAvatar(128, 128), "fake.png", pictures or PictureProcess())  # type: ignore[arg-type]
+    server = Server(made, settings, limits=limits, make_film_worker=make_film_worker, osc=osc, tell=tell)
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     web = uvicorn.Server(serve_config(server.app))

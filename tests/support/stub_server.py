@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from streamer.runtime import fork_server
 from streamer.server.app import Server
 from streamer.server.certificate import machine_addresses, machine_names, make_certificate
 from streamer.server.listening import bind, run
+from streamer.server.made_engine import MadeEngine
 from streamer.server.phone import phone_address
 from streamer.server.recorder import Recorder
 from streamer.settings import Settings, read_settings
@@ -88,14 +90,12 @@ def main() -> None:
         recorder = Recorder(settings.record, settings.fps, print)
         recorder.start(engine.watchers)
     found = FakeCharacter(Picture(np.full((64, 64, 4), (*FakeAvatar.colour, 255), np.uint8), "stub.png"))
+    avatar: Any = FakeAvatar(picture=found.picture, characters=(found,))
     try:
         run(
             Server(
-                engine,
+                MadeEngine(engine, avatar, found.picture.name, FakePictureProcess()),
                 settings,
-                FakeAvatar(picture=found.picture, characters=(found,)),
-                found.picture.name,
-                FakePictureProcess(),
                 limits=UNLIMITED,
                 camera=OutputFeed(engine, FakeOutput(), FakeAvatar.width, FakeAvatar.height),
                 phone=phone_address(settings, listening, certificate),

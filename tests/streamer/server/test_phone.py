@@ -15,9 +15,11 @@ from cryptography import x509
 from starlette.applications import Starlette
 
 from streamer.engine.engine import Engine
+from streamer.rigging.picture_process import PictureProcess
 from streamer.server.app import Server
 from streamer.server.certificate import Certificate, machine_addresses, make_certificate
 from streamer.server.listening import serve_config
+from streamer.server.made_engine import MadeEngine
 from streamer.server.phone import PhoneAddress, phone_address, phone_routes, qr_code
 from streamer.settings import Settings
 from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
@@ -43,7 +45,8 @@ async def test_server_with_the_certificate_answers_by_https_and_its_names_hold(c
     engine = Engine(FakePipeline(size=128), FakeTracker, 30, 1)
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
-    server = Server(engine, Settings(https=True), FakeAvatar(128, 128), "fake.png")
+    made = MadeEngine(engine, FakeAvatar(128, 128), "fake.png", PictureProcess())
+    server = Server(made, Settings(https=True))
     web = uvicorn.Server(serve_config(server.app, certificate.context))
     engine.start()
     task = asyncio.create_task(web.serve([listening]))

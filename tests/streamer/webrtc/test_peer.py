@@ -21,7 +21,7 @@ from streamer.runtime.mailbox import Mailbox
 from streamer.runtime.meter import Meter
 from streamer.runtime.sound_feed import SoundFeed
 from streamer.webrtc.offer import Role
-from streamer.webrtc.peer import MAX_CANDIDATES, Peer
+from streamer.webrtc.peer import MAX_CANDIDATES, Peer, SentVideo
 from tests.support.leaks import running_threads, udp_sockets, unhandled_errors
 from tests.support.server_checks import wait_until_settled
 
@@ -53,9 +53,7 @@ def make_peer(ears: Ears | None = None, *, role: Role = "call", stun: str | None
         SoundFeed() if camera else None,
         Meter(),
         ice_servers=[] if stun is None else [RTCIceServer(stun)],
-        codec="auto",
-        max_bitrate=1_000_000,
-        fps=30.0,
+        video=SentVideo("auto", 1_000_000, 30.0),
         on_candidate=ears.on_candidate,
         on_state=ears.states.append,
     )
