@@ -46,6 +46,7 @@ NECK_FOLLOW = 0.6  # share of the neck's motion that shoulders go along with whe
 HIP_FOLLOW = 0.35  # share of the shoulders' motion that hips which the picture shows go along with, likewise
 LEAN = 0.4  # lengths of the spine that shoulders get ahead of hips which are not seen, at most
 SHOULDER_NOISE = (0.12, 0.15, 0.15)  # of tracked shoulders: shift (shoulder widths), angle (radians), log of size
+SPINE_NOISE = 0.15  # of the length of a tracked spine: log, over that of the body's size
 CLOTHES_NOISE = 0.002  # the same three, measured on clothes (tests/streamer/tracking/test_torso_tracker.py)
 MAX_TORSO_ANGLE = 0.6  # radians: limit of the rotation in the picture's plane
 MAX_TORSO_GROWTH = 0.5  # log of size
@@ -192,7 +193,9 @@ def drive_trunk(
     # The lines of shoulders and hips, the spine as the driver's, and the spine as part of a rigid torso.
     turns = line_turns(driver, neutral)
     growths = torch.cat([motion.line, log_ratio(driver.length, neutral.length)[:, 1:] + shrink], 1)
-    growths = torch.minimum(growths, growth + MAX_WIDENING)
+    # Hips are guessed lower as arms go up, and a torso that was made longer would pull its clothes along.
+    spine = growth + wiener_shrink(growths[:, 2:] - growth, SPINE_NOISE)
+    growths = torch.minimum(torch.cat([growths[:, :2], spine], 1), growth + MAX_WIDENING)
     line, hip_line, spine = torch.maximum(growths, const_floats(MIN_LINE_GROWTH, growth.device)).split(1, 1)
     hip_line = torch.lerp(growth * follow, hip_line, hips)
     hip_turn = torch.lerp(motion.angle * follow, turns[:, 1:2], hips)

@@ -228,6 +228,22 @@ def test_hips_follow_the_drivers_where_they_are_seen() -> None:
     assert (moved[0, [LEFT_HIP, RIGHT_HIP], 0] - now[0, [LEFT_HIP, RIGHT_HIP], 0]).abs().max() < 1e-3
 
 
+def test_a_torso_grows_little_longer_where_hips_are_guessed_lower_and_shortens_in_a_bow() -> None:
+    """MediaPipe guesses hips by a tenth lower as arms go up; prints on clothes moved with them."""
+    neutral = standing()
+
+    def spine_of(factor: float) -> float:
+        now = neutral.clone()
+        shoulders = neutral[0, SHOULDERS, 1].mean()
+        now[0, [LEFT_HIP, RIGHT_HIP], 1] = shoulders + factor * (now[0, [LEFT_HIP, RIGHT_HIP], 1] - shoulders)
+        moved = driven(neutral, now, neutral)
+        spines = [j[0, [LEFT_HIP, RIGHT_HIP], 1].mean() - j[0, SHOULDERS, 1].mean() for j in (moved, neutral)]
+        return float(spines[0] / spines[1])
+
+    assert 1 <= spine_of(1.08) < 1.03
+    assert 0.5 < spine_of(0.55) < 0.65
+
+
 def test_bone_factors_make_limbs_and_torso_longer() -> None:
     rest = standing()
     wider = driven(rest, rest, rest, bones=torch.tensor([[1.2, 1.1, 0.9, 1.3]]))
