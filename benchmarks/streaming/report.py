@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.common.percentiles import percentiles
 from benchmarks.streaming.webrtc_client import ReceiverLog
@@ -21,10 +22,12 @@ class ServerTrace:
 
     passed: by bar code, when its camera frame arrived and when its avatar frame was drawn.
     stages: (when, milliseconds by stage) of each avatar frame.
+    faces: (time of the motion, landmarks (478, 3) in camera units) that the avatar frames show.
     """
 
     passed: dict[int, tuple[float, float]] = field(default_factory=dict)
     stages: list[tuple[float, dict[str, float]]] = field(default_factory=list)
+    faces: list[tuple[float, NDArray[np.float32]]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

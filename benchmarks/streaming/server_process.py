@@ -37,7 +37,9 @@ from streamer.server.listening import bind
 from streamer.settings import Settings, read_settings
 
 if TYPE_CHECKING:
+    from streamer.engine.engine_session import EngineSession
     from streamer.sources.voice_motion import VoiceFrame
+    from streamer.tracking.tracker import TrackedMotion
 
 START_TIMEOUT_S = 120.0  # a cold machine first reads torch from its disk
 STOP_TIMEOUT_S = 30.0
@@ -193,12 +195,13 @@ def _copy_and_record(camera: CameraFrame, avatar: AvatarFrame) -> AvatarFrame:
 
 def _record_voices() -> None:
     """Record the processor time of voices, milliseconds for each step of sound, and how long ago the newest sound came
-    when it is taken, as stages.
+    when it is taken, as stages, and the face that each frame shows.
     """
+    from streamer.engine.watchers import Watchers  # noqa: PLC0415  (torch, needed in this process only)
     from streamer.runtime.sound_feed import Samples, SoundFeed  # noqa: PLC0415
-    from streamer.sources.voice_motion import Voice  # noqa: PLC0415  (torch, needed in this process only)
+    from streamer.sources.voice_motion import Voice  # noqa: PLC0415
 
-    feed, take = Voice.feed, SoundFeed.take
+    feed, take, deliver = Voice.feed, SoundFeed.take, Watchers.deliver
 
     def timed(voice: Voice, samples: NDArray[np.float32]) -> list[VoiceFrame]:
         began = time.thread_time()
@@ -214,6 +217,18 @@ def _record_voices() -> None:
             _RecordingMeter.trace.stages.append((now, {"sound age": (now - sound.put_at) * 1000}))
         return samples
 
+    def seen(
+        watchers: Watchers,
+        session: EngineSession,
+        newest: bool,
+        frame: AvatarFrame,
+        motion: TrackedMotion | None = None,
+    ) -> None:
+        if motion is not None and motion.motion.face is not None:
+            _RecordingMeter.trace.faces.append((frame.captured, motion.motion.face))
+        deliver(watchers, session, newest, frame, motion)
+
+    Watchers.deliver = seen  # type: ignore[method-assign, assignment]
     Voice.feed = timed  # type: ignore[method-assign, assignment]
     SoundFeed.take = noted  # type: ignore[method-assign, assignment]
 

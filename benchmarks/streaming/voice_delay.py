@@ -1,7 +1,9 @@
 """How late an avatar's mouth is behind the sound that moves it, and whether its own sound comes with it.
 
 Three curves are compared on one clock: how far the lips part by the voice network for the sound as it left the
-microphone, how far they do in the frames that arrive, and the sound that comes back.
+microphone, how far they do in the frames that arrive, and the sound that comes back. How far they do in a frame is
+told twice: by a face mesh that looks at it, which errs by a frame at every other opening, and by the motion that the
+server drew it from, which does not. The renderer keeps nothing of one frame's face for the next.
 """
 
 from __future__ import annotations
@@ -31,13 +33,15 @@ class VoiceTrace:
     """What a client recorded. Times: seconds on `time.monotonic`.
 
     began: of the sound that it sent. frames: arrival of each avatar frame. opening: of the lips in it, eye distances,
-    NaN where no face was found. sound: (arrival, start on its own clock in s, samples at 16 kHz) of its frames.
+    NaN where no face was found. shown: of the driver's in the motion that it was drawn from, NaN where it is unknown.
+    sound: (arrival, start on its own clock in s, samples at 16 kHz) of its frames.
     stages: milliseconds of the server by stage.
     """
 
     began: float
     frames: Array
     opening: Array
+    shown: Array
     sound: list[tuple[float, float, Array]]
     stages: dict[str, list[float]] = field(default_factory=dict)
 
@@ -122,24 +126,33 @@ def summarise(
     Raises ValueError where no mouth or no sound came back.
     """
     frames = trace.frames - trace.began
-    events = opening_delays(times, parting, frames, trace.opening)
     heard_at, delays = sound_delays(microphone, trace)
-    if not events or not len(delays):
+    seen, drawn = (opening_delays(times, parting, frames, opening) for opening in (trace.opening, trace.shown))
+    if not seen or not drawn or not len(delays):
         raise ValueError("no mouth that moves, or no sound, came back; nothing was measured")
-    sound = np.interp([at for at, _ in events], heard_at - trace.began - delays, delays)
-    late = np.array([delay for _, delay in events]) - sound
     return {
-        "openings": len(events),
+        "openings": len(seen),
         "fps": round(len(frames) / float(frames[-1] - frames[0]), 1),
-        "mouth_ms": _ms([delay for _, delay in events]),
+        **_of_openings("mouth", seen, heard_at - trace.began - delays, delays),
         "usual_ms": round(1000 * usual_delay(times, parting, frames, trace.opening)),
+        **_of_openings("drawn", drawn, heard_at - trace.began - delays, delays),
         "sound_ms": _ms(delays),
-        "mouth_after_sound_ms": _ms(late),
-        "apart_ms": _ms(np.abs(late)),
         "voice_cpu_ms": percentiles(trace.stages.get("voice", [])),
         "between_frames_ms": _ms(np.diff(frames)),
         **{f"{stage}_ms": percentiles(trace.stages[stage]) for stage in STAGES if stage in trace.stages},
     }
+
+
+def _of_openings(
+    name: str, events: Sequence[tuple[float, float]], said_at: Array, sound: Array
+) -> dict[str, dict[str, float | None]]:
+    """Delays of openings (time, delay), by how much they come after their own sound, and how far from it.
+
+    said_at, sound: (N,) when sounds were said, and the delays with which they came back. Seconds in, milliseconds out.
+    """
+    delays = np.array([delay for _, delay in events])
+    late = delays - np.interp([at for at, _ in events], said_at, sound)
+    return {f"{name}_ms": _ms(delays), f"{name}_after_sound_ms": _ms(late), f"{name}_apart_ms": _ms(np.abs(late))}
 
 
 def _ms(seconds: Sequence[float] | Array) -> dict[str, float | None]:

@@ -11,6 +11,7 @@ import numpy as np
 from av import AudioFrame, VideoFrame
 
 from benchmarks.evaluation.spoken_clips import opening_of
+from benchmarks.streaming.report import ServerTrace
 from benchmarks.streaming.server_process import ServerProcess
 from benchmarks.streaming.spoken_sound import SpokenMicrophone
 from benchmarks.streaming.voice_delay import Array, VoiceTrace
@@ -18,6 +19,7 @@ from benchmarks.streaming.webrtc_client import CONNECT_TIMEOUT_S, WebRtcClient, 
 from models.voice.log_mel import SAMPLE_RATE
 from streamer.files.sound_samples import sound_samples
 from streamer.frames import Image
+from streamer.runtime.meter import TOTAL
 from streamer.tracking.mediapipe_models import camera_units, face_mesh
 from training.voice.espeak import espeak
 from training.voice.rooms import at_16_khz
@@ -42,12 +44,28 @@ def watch_voice(flags: Sequence[str], microphone: SpokenMicrophone, seconds: flo
     """Let a server animate its picture by what is said. flags: of `run_server.py`. Raises KagamiError and OSError."""
     with ServerProcess(flags) as server:
         arrivals, pictures, sound = asyncio.run(_watch(server.url, microphone, seconds))
-        stages: dict[str, list[float]] = {}
-        for at, each in server.stop().stages:
-            if at >= arrivals[0]:
-                for name, milliseconds in each.items():
-                    stages.setdefault(name, []).append(milliseconds)
-    return VoiceTrace(microphone.began, np.array(arrivals), _openings(pictures), sound, stages)
+        recorded = server.stop()
+    stages: dict[str, list[float]] = {}
+    for at, each in recorded.stages:
+        if at >= arrivals[0]:
+            for name, milliseconds in each.items():
+                stages.setdefault(name, []).append(milliseconds)
+    shown = shown_openings(arrivals, recorded)
+    return VoiceTrace(microphone.began, np.array(arrivals), _openings(pictures), shown, sound, stages)
+
+
+def shown_openings(arrivals: Sequence[float], recorded: ServerTrace) -> Array:
+    """(F,) how far the driver's lips part in the motion that each frame shows, eye distances: of the last one that had
+    departed when a frame arrived, which follow each other at once. NaN where there is none.
+    """
+    departures = [(at, at - each[TOTAL] / 1000) for at, each in recorded.stages if TOTAL in each]
+    moments = np.array([captured for captured, _ in recorded.faces])
+    found = np.full(len(arrivals), np.nan, np.float32)
+    for number, index in enumerate(np.searchsorted([at for at, _ in departures], arrivals) - 1):
+        if index >= 0 and len(moments):
+            nearest = int(np.argmin(np.abs(moments - departures[index][1])))  # told by two clocks' readings of one time
+            found[number] = opening_of(recorded.faces[nearest][1])
+    return found
 
 
 async def _watch(

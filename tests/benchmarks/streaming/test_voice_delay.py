@@ -5,11 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks.evaluation.spoken_clips import opening_of
+from benchmarks.streaming.report import ServerTrace
 from benchmarks.streaming.spoken_sound import SpokenMicrophone, sound_delay
 from benchmarks.streaming.voice_delay import VoiceTrace, openings, summarise
+from benchmarks.streaming.voice_session import shown_openings
+from models.geometry.topology import LOWER_LIP_INNER
 from models.voice.log_mel import SAMPLE_RATE
+from streamer.runtime.meter import TOTAL
+from streamer.tracking.head_pose import CANONICAL
 
-SECONDS, MOUTH_S, SOUND_S = 20.0, 0.15, 0.13
+SECONDS, MOUTH_S, DRAWN_S, SOUND_S = 20.0, 0.15, 0.12, 0.13
 BEGAN = 1000.0  # seconds on `time.monotonic`
 TIMES = (np.arange(round(SECONDS * 50)) / 50).astype(np.float32)
 
@@ -32,12 +38,13 @@ def session(fps: float = 25.0) -> tuple[SpokenMicrophone, VoiceTrace]:
     microphone.began = BEGAN
     frames = np.arange(3.0, SECONDS, 1 / fps)
     opening = (0.6 * parting_at(frames - MOUTH_S) + 0.01).astype(np.float32)
+    shown = (0.4 * parting_at(frames - DRAWN_S)).astype(np.float32)
     said, count, sound = microphone.said(SECONDS), SAMPLE_RATE // 50, []
     for start in range(3 * SAMPLE_RATE, len(said) - count, count):
         pts = start / SAMPLE_RATE
         sound.append((BEGAN + pts + SOUND_S, pts - 2.5, said[start : start + count]))
     del sound[200:202]  # were lost
-    return microphone, VoiceTrace(BEGAN, BEGAN + frames, opening, sound, {"voice": [0.5, 0.7]})
+    return microphone, VoiceTrace(BEGAN, BEGAN + frames, opening, shown, sound, {"voice": [0.5, 0.7]})
 
 
 def test_openings_are_found_once_where_lips_have_parted_half_of_the_way() -> None:
@@ -53,15 +60,29 @@ def test_delays_of_mouth_and_sound_are_those_of_the_session() -> None:
     assert report["mouth_ms"]["p50"] == pytest.approx(1000 * MOUTH_S + 20, abs=15)  # and half a frame
     assert report["sound_ms"] == {"p50": pytest.approx(1000 * SOUND_S, abs=1), "p95": pytest.approx(130, abs=1)}
     assert report["mouth_after_sound_ms"]["p50"] == pytest.approx(40, abs=15)
+    assert report["drawn_ms"]["p50"] == pytest.approx(1000 * DRAWN_S + 20, abs=15)
+    assert report["drawn_apart_ms"]["p50"] == pytest.approx(10, abs=15)
     assert report["voice_cpu_ms"]["p50"] == pytest.approx(0.6)
 
 
 def test_openings_without_frames_are_left_out() -> None:
     microphone, trace = session()
     kept = np.abs(trace.frames - BEGAN - 10) > 1
-    trace.frames, trace.opening = trace.frames[kept], trace.opening[kept]
+    trace.frames, trace.opening, trace.shown = trace.frames[kept], trace.opening[kept], trace.shown[kept]
     report = summarise(TIMES, parting_at(TIMES), microphone, trace)
     assert 15 <= report["openings"] < 23 and report["mouth_ms"]["p95"] < 1000 * MOUTH_S + 60
+
+
+def test_lips_of_a_frame_are_those_of_the_last_motion_that_departed() -> None:
+    faces = []
+    for parted in (0.0, 0.1, 0.2):
+        face = CANONICAL.copy()
+        face[LOWER_LIP_INNER, 1] += parted
+        faces.append((10 + parted, face))
+    stages = [(at + 0.03, {TOTAL: 30.0 + 0.2}) for at, _ in faces]
+    shown = shown_openings([10.02, 10.035, 10.15, 10.24], ServerTrace(stages=stages, faces=faces))
+    assert np.isnan(shown[0]) and shown[1:] == pytest.approx([opening_of(face) for _, face in faces])
+    assert shown[1] < shown[2] < shown[3]
 
 
 def test_a_still_mouth_is_not_measured() -> None:
