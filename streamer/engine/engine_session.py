@@ -83,7 +83,7 @@ class EngineSession:
     newest_frame: that was drawn; None before the first one.
     handover: the last of its tracker once it is calibrated, for a session elsewhere that goes on in place of this one.
     adopted: what its tracker goes on with; to be set before `start`.
-    speaks_unseen: whether a voice is all that moves it now; set by the tracking thread.
+    speaks_unseen: whether a voice is all that moves it now, or did and is awaited; set by the tracking thread.
     recent: the last motions that were tracked while live, for measurements of how the driver looks; oldest first.
     is_recorded: whether the server writes its frames to a file now; set by who does.
     since: when it began, in seconds of the wall clock: by it the newest of an engine is known.

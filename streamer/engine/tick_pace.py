@@ -8,7 +8,7 @@ from typing import Protocol
 from streamer.runtime import pacing
 
 EARLY_SHARE = 0.75  # of a period: a frame may be drawn so much early, so that camera jitter costs neither tick nor wait
-SAVED_FRAMES = 4.0  # at most, that a voice may have drawn without delay; their mean rate stays that of the grid
+SAVED_FRAMES = 8.0  # at most, that a voice may have drawn without delay; their mean rate stays that of the grid
 
 
 class Speaking(Protocol):

@@ -21,6 +21,7 @@ from streamer.sources.tracker_feed import TrackerFeed
 from streamer.sources.wanted_motion import WantedMotion
 from streamer.tracking.tracker import TrackedMotion, Tracker, Wanted
 
+AWAITED_WORDS_S = 10.0  # after somebody spoke unseen, in which their next word is drawn as soon as the others
 CAMERA_STALLED_S = 1.5  # without a camera picture, until the phase becomes "stalled" and the page says so
 
 
@@ -59,10 +60,11 @@ class TrackingLoop:
         self._mixer = live_mixer(session.sound)
         self._to_rgb = Converter()
         self._tracked_pictures = 0
-        self._durations = RecentDurations()  # of tracking
+        self._durations = RecentDurations()  # from the begin of a frame until its motion is there
         self._silence = CameraSilence()
         self._voice_frames = VoiceFrames()
         self._wanted = Wanted()
+        self._spoke_at = -math.inf  # when a voice was heard last, on time.monotonic
         self._began_at = -math.inf  # of the last frame, once its motion's source was known, on time.monotonic
         self._last: TrackedMotion | None = None
         self._idle: TrackedMotion | None = None  # asked for ahead, see `_idle_ahead`
@@ -115,6 +117,7 @@ class TrackingLoop:
         moment = Moment(now, tracked.is_seen and is_on_time, wanted, tracked.motion.captured)
         eased = tracked if self._program is None else self._changeover.eased(tracked, move.mover, now)
         motion, neutral = self._mixer.mix(eased.motion, eased.neutral, moment)
+        self._durations.add(time.monotonic() - self._began_at)
         if self._voice_frames.take(motion.face, self._began_at) or not session.speaks_unseen:
             mixed = replace(eased, motion=motion, neutral=neutral)
             session.motions.put(PendingMotion(mixed, move.picture if self._keeps_camera else None, time.monotonic()))
@@ -144,8 +147,10 @@ class TrackingLoop:
             patience = silence.patience_s(time.monotonic(), self._began_at, sound_at, fps)
             received = session.camera.get(patience)
             if received is not None or patience <= 0:
-                is_alone = received is None and session.sound.speaks and silence.is_idle(time.monotonic())
-                session.speaks_unseen = is_alone
+                now = time.monotonic()
+                self._spoke_at = now if session.sound.speaks else self._spoke_at
+                is_awaited = sound_at is not None and now - self._spoke_at < AWAITED_WORDS_S
+                session.speaks_unseen = received is None and is_awaited and silence.is_idle(now)
                 return received
 
     def _track_picture(self, received: ReceivedFrame) -> Move:
@@ -159,7 +164,6 @@ class TrackingLoop:
             session.recent.append(tracked)
         else:
             session.recent.clear()
-        self._durations.add(ended - began)
         self._silence.notice(received.at)
         self._tracked_pictures += 1
         return Move(tracked, tracked.phase, "camera", picture)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.geometry.topology import LOWER_LIP_INNER
-from streamer.engine import camera_silence
+from streamer.engine import camera_silence, tracking_loop
 from streamer.engine.engine import Engine
 from streamer.generation.controls import Controls
 from streamer.runtime.sound_feed import SoundFeed
@@ -202,3 +202,28 @@ def test_a_voice_leads_a_session_only_while_no_camera_does(monkeypatch: pytest.M
             return not session.speaks_unseen and trackers[0].tracked > 0
 
         until(follows, "the camera")
+
+
+@pytest.mark.parametrize("awaited_s", [1e6, 1e-9])
+def test_a_voice_alone_awaits_its_next_words(monkeypatch: pytest.MonkeyPatch, awaited_s: float) -> None:
+    monkeypatch.setattr(tracking_loop, "AWAITED_WORDS_S", awaited_s)
+    said: list[bool] = []  # whether it still spoke, frame by frame
+
+    class Pausing:
+        def __init__(self, sound: SoundFeed) -> None:
+            self._sound = sound
+
+        def at(self, moment: Moment) -> Expression:
+            said.append(len(said) < 3)
+            self._sound.speaks = said[-1]
+            return REST
+
+    monkeypatch.setattr(mixer, "VoiceSource", Pausing)
+    with running() as engine:
+        session, _ = admit(engine)
+
+        def pauses() -> bool:
+            session.sound.put(np.ones((960, 2), np.int16))
+            return len(said) > 6 and session.speaks_unseen is (awaited_s > 1)
+
+        until(pauses, "the pause")
