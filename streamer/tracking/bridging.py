@@ -12,7 +12,8 @@ BRIDGED_S = 0.3  # between two faces at most; longer moments are somebody's who 
 
 def bridge(motions: Iterable[Motion]) -> Iterator[Motion]:
     """The same motions in order; those without a face between two faces of one scene, no more than BRIDGED_S apart, are
-    on the straight way from one to the other, bodies and hands included. Holds back as many motions at most.
+    on the straight way from one to the other, and so are bodies and hands where none is seen. Holds back as many
+    motions at most.
     """
     before: Motion | None = None
     waiting: list[Motion] = []
@@ -38,5 +39,7 @@ def _between(before: Motion, waiting: list[Motion], after: Motion) -> Iterator[M
     for motion in waiting:
         mixed = blend(before, after, (motion.captured - before.captured) / span)
         confidence = min(before.face_confidence, after.face_confidence)
-        hands = (before if motion.captured - before.captured < span / 2 else after).hands
-        yield replace(mixed, captured=motion.captured, face_confidence=confidence, hands=hands, stages=motion.stages)
+        nearer = before if motion.captured - before.captured < span / 2 else after
+        own = (mixed.body, nearer.hands) if motion.body is None else (motion.body, motion.hands)
+        mixed = replace(mixed, body=own[0], hands=own[1])
+        yield replace(mixed, captured=motion.captured, face_confidence=confidence, stages=motion.stages)

@@ -24,6 +24,15 @@ def test_a_short_gap_is_bridged_evenly():
     assert bridged[8].body is not None
 
 
+def test_a_body_that_is_seen_while_the_face_is_not_stays():
+    motions = walk({8})
+    raised = motions[7].body + np.float32(0.3)
+    motions[8] = replace(motions[8], body=raised)
+    bridged = list(bridge(motions))
+    assert bridged[8].face is not None
+    assert np.array_equal(bridged[8].body, raised)
+
+
 @pytest.mark.parametrize("missing", [{0, 1}, {18, 19}, set(range(5, 5 + round(BRIDGED_S / STEP) + 1))])
 def test_what_has_no_face_on_both_sides_or_is_long_is_left(missing):
     bridged = list(bridge(walk(missing)))
