@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -20,6 +21,8 @@ from streamer.rigging.picture import Picture
 from streamer.rigging.points import Points
 from streamer.tracking.mediapipe_models import selfie_segmentation
 
+SQUARES, LANDSCAPES = 0, 1  # numbers of MediaPipe's segmentation networks
+AROUND_CANVAS = 0.3  # of a canvas's side that they see of the picture beyond each side
 GRABCUT_SIDE = 256  # pixels at which GrabCut runs
 MIN_FACE_COVERAGE = 0.6  # mean of the segmentation over the face from which the network has recognised the person
 # GrabCut around a face that the network does not recognise, in half extents of the face from its centre:
@@ -62,8 +65,9 @@ def coarse_matte(
         outline = np.array(points.outline) * scale + corner
         of_face = matte = _filled(outline, canvas.size)
     else:
-        matte = segment_person(rgb) if points is None or not points.has_face else np.zeros(rgb.shape[:2], np.float32)
         of_face = face_mask(face, canvas.size)
+        by_network = points is None or not points.has_face
+        matte = segment_person(*with_surroundings(canvas, picture)) if by_network else np.zeros_like(of_face)
         recognised = matte[of_face > 0].mean() > MIN_FACE_COVERAGE
         subject = None if recognised else grabcut_subject(rgb, of_face)
         if subject is not None:
@@ -86,10 +90,34 @@ def repeated_margins(canvas: Canvas) -> Array:
     return np.pad(canvas.rgb[canvas.inside], (*canvas.margins, (0, 0)), mode="edge")
 
 
-def segment_person(rgb: Image) -> Array:
-    """(S, S) probability 0..1 that a pixel of (S, S, 3) belongs to a person."""
-    with selfie_segmentation.SelfieSegmentation(model_selection=0) as model:
-        return np.asarray(model.process(rgb).segmentation_mask, np.float32)
+def with_surroundings(canvas: Canvas, picture: Picture) -> tuple[Image, tuple[slice, slice]]:
+    """A canvas (S, S, 3) with its border repeated, and what its picture shows around it: shoulders tell to whom hair
+    belongs. Also the rows and columns of the canvas in that.
+    """
+    far, size = round(AROUND_CANVAS * canvas.size), canvas.size
+    left, top = (min(far, max(0, math.ceil(-side))) for side in (canvas.left, canvas.top))
+    right, bottom = (
+        min(far, max(0, math.ceil(side - size))) for side in (canvas.left + canvas.width, canvas.top + canvas.height)
+    )
+    inside = slice(top, top + size), slice(left, left + size)
+    matrix = np.array([[canvas.scale, 0, canvas.left + left], [0, canvas.scale, canvas.top + top]])
+    shape = left + size + right, top + size + bottom
+    seen = cv2.warpAffine(picture.rgba[..., :3], matrix, shape, borderMode=cv2.BORDER_REPLICATE)
+    seen[inside] = to_uint8(repeated_margins(canvas))
+    return seen, inside
+
+
+def segment_person(rgb: Image, inside: tuple[slice, slice] = (slice(None), slice(None))) -> Array:
+    """Probability 0..1 that a pixel of a picture (H, W, 3) belongs to a person, in these rows and columns of it: by
+    MediaPipe's network for squares, and where that is in doubt by the mean of it and the one for landscapes.
+    """
+    masks = []
+    for number in SQUARES, LANDSCAPES:
+        with selfie_segmentation.SelfieSegmentation(model_selection=number) as model:
+            masks.append(np.asarray(model.process(rgb).segmentation_mask, np.float32)[inside])
+    first, second = masks
+    in_doubt = 1 - np.abs(2 * first - 1)
+    return first + in_doubt * (second - first) / 2
 
 
 def grabcut_subject(rgb: Image, of_face: Array) -> Array | None:

@@ -1,12 +1,17 @@
 """The matte follows an outline that the points bring, and has the hands that the network loses."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 
-from streamer.rigging.matting import grabcut_limbs
+from streamer.rigging.canvas import Rect, place_on_canvas, to_uint8
+from streamer.rigging.framing import Framing
+from streamer.rigging.matting import grabcut_limbs, with_surroundings
+from streamer.rigging.picture import load_picture
 from streamer.rigging.points import Points
-from streamer.rigging.rigger import make_rig
-from tests.support.pictures import CAT_POINTS, cat
+from streamer.rigging.rigger import find_character, make_rig
+from tests.support.pictures import CAT_POINTS, cat, opaque
 
 
 def test_character_matte_is_the_outline_of_the_points() -> None:
@@ -14,6 +19,28 @@ def test_character_matte_is_the_outline_of_the_points() -> None:
     matte = make_rig(cat(), 256, Points.parse({**CAT_POINTS, "outline": box}), "cpu").rig.matte[0, 0]
     assert matte[128, 128] > 0.95
     assert matte[128, 20] < 0.05
+
+
+def test_a_frame_is_seen_with_what_its_picture_shows_around_it() -> None:
+    random = np.random.default_rng(1)
+    picture = opaque(cv2.resize(random.integers(0, 256, (12, 10, 3), np.uint8), (200, 240)))
+    whole, inside = with_surroundings(place_on_canvas(picture, 120), picture)
+    assert whole.shape == (120, 120, 3) and inside == (slice(0, 120), slice(0, 120))
+    canvas = place_on_canvas(picture, 120, Rect(0, 40, 100, 100))
+    seen, inside = with_surroundings(canvas, picture)
+    assert inside == (slice(36, 156), slice(0, 120))
+    assert seen.shape == (192, 156, 3)
+    np.testing.assert_array_equal(seen[inside], to_uint8(canvas.rgb))
+    around = cv2.resize(picture.rgba[10:170, :130, :3], (156, 192))
+    assert np.abs(seen.astype(int) - around).mean() < 3
+
+
+def test_hair_and_clothes_of_a_drawing_are_whole_in_a_close_frame() -> None:
+    drawing = load_picture(Path("assets/samples/anime.png"))
+    found = find_character(drawing, 256, None, Framing("face", "1:1"))
+    hair, neck, collar, between = (found.alpha[place] for place in ((170, 60), (212, 128), (245, 100), (215, 152)))
+    assert min(hair, neck, collar) > 0.95
+    assert between < 0.05  # hair and neck, where the background shows
 
 
 def test_a_hand_that_the_coarse_matte_lacks_is_found_along_the_forearm() -> None:
