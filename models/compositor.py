@@ -78,7 +78,7 @@ def widen_outline(picture: Tensor, patch: Patch) -> None:
 def moving_maps(guidance: Guidance) -> tuple[Tensor, ...]:
     """What `drawn_maps` takes of the guidance."""
     chart = guidance.chart_position, guidance.chart_share
-    front = guidance.head_flow, guidance.head_coverage
+    front = guidance.head_flow, guidance.head_shift, guidance.head_coverage
     return guidance.box, guidance.outer_flow, *front, *chart, guidance.confidence, guidance.openings
 
 
@@ -88,7 +88,7 @@ def drawn_maps(
     """By which maps the picture is warped. mouth: (B, 3), the dark of mouths. moving: from `moving_maps`. windows: of
     the close-ups. cover: (B, 1, S, S) 0..1, of limbs before the body, which the network does not see.
     """
-    box, outer_flow, head_flow, head_coverage, chart_position, chart_share, confidence, openings = moving
+    box, outer_flow, head_flow, head_shift, head_coverage, chart_position, chart_share, confidence, openings = moving
     closeup_mask, shift = closeup_maps(box, windows, openings.shape[-1]).split([1, 2], 1)
     missing = openings[:, :1] * (1 - confidence) * (1 - closeup_mask)
     if edit is None:
@@ -102,7 +102,7 @@ def drawn_maps(
         maps = Maps(outer_flow, keep, edit.paint, odds(edit.alpha * outside), missing, mouth)
     return maps._replace(
         flow=outer_flow + shift,
-        front_flow=head_flow + shift,
+        front_flow=head_flow + resize_map(head_shift + shift, head_flow.shape[-1]),
         front_coverage=head_coverage,
         chart_position=chart_position,
         chart_share=chart_share,

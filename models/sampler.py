@@ -19,7 +19,7 @@ from kernels.sampling import resize_map
 from kernels.warp import Maps, odds, warp_composite
 from models.dit import MAP_CONFIDENCE, MAP_FLOW, MAP_MOUTH, Edit, FrameInput
 from models.geometry.grid import box_grid, crop, unit_grid
-from models.geometry.guidance import Guidance
+from models.geometry.guidance import FINER, Guidance
 from models.geometry.picture_layers import PersonLayers, as_texture
 from models.geometry.rig import Rig
 
@@ -89,10 +89,11 @@ def layer_maps(rig: Rig, guidance: Guidance) -> Tensor:
     """What moves the layers on the focus box (B, 8, G, G): flow in box units of what lies behind the head, flow of the
     head's surface, its coverage, position on its chart, share of the chart.
     """
-    outer_flow, head_flow = (into_picture(f, rig, guidance.box) for f in (guidance.outer_flow, guidance.head_flow))
-    return torch.cat([
-        outer_flow, head_flow, guidance.head_coverage, guidance.chart_position, guidance.chart_share,
-    ], 1)  # fmt: skip
+    fine = torch.cat([guidance.head_flow, guidance.chart_position, guidance.chart_share], 1)
+    head_flow, on_chart = F.avg_pool2d(fine, FINER).split([2, 3], 1)
+    flows = guidance.outer_flow, head_flow + guidance.head_shift
+    outer_flow, head_flow = (into_picture(flow, rig, guidance.box) for flow in flows)
+    return torch.cat([outer_flow, head_flow, guidance.head_coverage, on_chart], 1)
 
 
 def into_picture(flow: Tensor, rig: Rig, box: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kernels.mesh import Bucket, draw_mesh
+from kernels.outline import continue_outwards
 from models.config import GUIDE_SIDE
 from models.geometry.body import move_with_bones, pin_to_border
 from models.geometry.constants import const_floats, gather_rows
@@ -23,7 +24,6 @@ from models.geometry.head_surface import (
     hidden_share,
     move_surface,
     places_shown,
-    surface_coverage,
 )
 from models.geometry.inpaint import pull_push
 from models.geometry.limb_curve import PIECES
@@ -47,7 +47,7 @@ from models.geometry.topology import (
 from models.geometry.turn_limit import sheet_head
 
 MOST_FOLLOWED = 0.12  # canonical units by which a turn moves what surrounds the face beyond the middle of the head
-MOSTLY = 0.6  # of a cell; with half of it, which is as often two of four samples, rounding would decide
+FINER = 2  # times as many cells a side as other maps have those of the surface in front
 FREE_MOTION = 0.2  # half sides by which a head moves before its focus box follows
 SHOWN_EYE_COSINE = 0.1  # of the angle between the head's axis and the camera's: from there on no eyeball is drawn
 SHOWN_AREA = (0.15, 0.5)  # area in the picture over area in the frame: confidence 0, confidence 1
@@ -64,10 +64,11 @@ class Guidance:
     focus_flow: (B, 2, G, G), as flow.
     focus_alpha: (B, 1, G, G), as alpha.
     outer_flow: (B, 2, G, G), the part of focus_flow that moves what lies behind and around the head's surface.
-    head_flow: (B, 2, G, G), the part that moves the head's surface, continued beyond its outline.
+    head_flow: (B, 2, F, F), the part that moves the head's surface, continued beyond its outline; F = `FINER` · G.
+    head_shift: (B, 2, G, G), what eyeballs, and the fade into what lies behind, add to head_flow; continued likewise.
     head_coverage: (B, 1, G, G), 0..1, how much of each cell the head's surface covers.
-    chart_position: (B, 2, G, G), where on the head's chart each cell of its surface lies, −1..1, continued likewise.
-    chart_share: (B, 1, G, G), 0..1, how much of the surface is drawn from the chart instead of the picture.
+    chart_position: (B, 2, F, F), where on the head's chart each cell of its surface lies, −1..1, continued likewise.
+    chart_share: (B, 1, F, F), 0..1, how much of the surface is drawn from the chart instead of the picture.
     confidence: (B, 1, G, G), 0..1, how well the picture shows what is there now.
     canonical: (B, 3, G, G), canonical coordinates of what is there now.
     openings: (B, 2, G, G), 0..1, coverage by the mouth's interior and by the eyes' openings.
@@ -84,6 +85,7 @@ class Guidance:
     focus_alpha: Tensor
     outer_flow: Tensor
     head_flow: Tensor
+    head_shift: Tensor
     head_coverage: Tensor
     chart_position: Tensor
     chart_share: Tensor
@@ -110,15 +112,11 @@ def make_guidance(rig: Rig, pose: Pose) -> Guidance:
     on_canvas = None if rig.full_canvas else draw_box(rig, pose, vertices, hidden, canvas_box(box), 0)
     on_focus = draw_box(rig, pose, vertices, hidden, box, 1, on_canvas)
     on_canvas = on_canvas or on_focus
-    coverage = surface_coverage(vertices, rig.surface.fade, box, rig.cells_per_unit, GUIDE_SIDE)
-    coverage = coverage * (1 - inner_edge(box))
-    on_head = torch.cat([on_focus.flow, on_focus.chart_position, on_focus.chart_share], 1)
-    on_head = continue_outwards(on_head, (coverage > MOSTLY).to(coverage.dtype))
-    head_flow, chart_position, chart_share = on_head.split([2, 2, 1], 1)
+    front = draw_front(rig, pose, vertices, hidden, box)
     source = box_grid(box, GUIDE_SIDE) + on_focus.flow.permute(0, 2, 3, 1)
     in_box = (source - rig.focus[:, None, None, :2]) / rig.focus[:, None, None, 2:]
     canonical = F.grid_sample(rig.canonical, in_box, "bilinear", "border", False)
-    canonical = torch.lerp(canonical, on_focus.head_canonical, on_focus.chart_share)
+    canonical = torch.lerp(canonical, on_focus.head_canonical, on_focus.head_share)
     return Guidance(
         flow=on_canvas.flow,
         alpha=on_canvas.alpha,
@@ -126,10 +124,11 @@ def make_guidance(rig: Rig, pose: Pose) -> Guidance:
         focus_flow=on_focus.flow,
         focus_alpha=on_focus.alpha,
         outer_flow=on_focus.outer_flow,
-        head_flow=head_flow,
-        head_coverage=coverage,
-        chart_position=chart_position,
-        chart_share=chart_share,
+        head_flow=front.flow,
+        head_shift=on_focus.head_shift,
+        head_coverage=front.coverage,
+        chart_position=front.chart_position,
+        chart_share=front.chart_share,
         confidence=on_focus.confidence,
         canonical=canonical,
         openings=on_focus.openings,
@@ -169,16 +168,17 @@ def limbs_in(rig: Rig, pose: Pose) -> MovedLimbs:
 
 
 class BoxMaps(NamedTuple):
-    """The maps of one box, canvas or focus box; see `Guidance`. What is on the chart is 0 where there is no surface.
+    """The maps of one box, canvas or focus box; see `Guidance`.
 
+    head_share, head_canonical: chart_share and canonical of `HeadMaps`.
     covered: (B, 1, G, G), 0 or 1, where the grid mesh is.
     """
 
     flow: Tensor
     alpha: Tensor
     outer_flow: Tensor
-    chart_position: Tensor
-    chart_share: Tensor
+    head_shift: Tensor
+    head_share: Tensor
     head_canonical: Tensor
     confidence: Tensor
     openings: Tensor
@@ -188,16 +188,24 @@ class BoxMaps(NamedTuple):
 class HeadMaps(NamedTuple):
     """The head's surface on a box (B, ·, G, G), 0 where it is not.
 
-    flow: 2, canvas units. chart_position: 2, −1..1. chart_share: 1, 0..1. canonical: 3, canonical coordinates. blend:
-    1, 0..1, its weight against what lies behind. covered: 1, 0 or 1.
+    flow: 2, canvas units. chart_share: 1, 0..1. canonical: 3, canonical coordinates. blend: 1, 0..1, its weight against
+    what lies behind. covered: 1, 0 or 1.
     """
 
     flow: Tensor
-    chart_position: Tensor
     chart_share: Tensor
     canonical: Tensor
     blend: Tensor
     covered: Tensor
+
+
+class FrontMaps(NamedTuple):
+    """What is drawn of the head's surface on a box; see `Guidance`."""
+
+    flow: Tensor
+    chart_position: Tensor
+    chart_share: Tensor
+    coverage: Tensor
 
 
 def draw_box(
@@ -250,7 +258,8 @@ def draw_box(
     mouth_known = 1 - mouth * (1 - mouth_shown(rig, pose))
     confidence = torch.maximum(known, head.covered) * mouth_known  # the head's surface is complete
     openings = torch.cat([mouth, eyes.amax(1, keepdim=True)], 1)
-    return BoxMaps(flow, alpha, outer_flow, *head[1:4], confidence, openings, reached)
+    shift = continue_outwards(flow - head.flow, head.covered)
+    return BoxMaps(flow, alpha, outer_flow, shift, head.chart_share, head.canonical, confidence, openings, reached)
 
 
 def lattice_depth(rig: Rig, pose: Pose, mesh: int) -> Tensor:
@@ -267,14 +276,6 @@ def lattice_depth(rig: Rig, pose: Pose, mesh: int) -> Tensor:
     moved = before / rig.head.scale[:, None] * (1 - cosine.square()).sqrt()  # canonical units, by the turn
     followed = before / (1 + (moved / MOST_FOLLOWED) ** 4) ** 0.25
     return middle + torch.lerp(before, followed, rig.kind.skull[:, None])
-
-
-def continue_outwards(maps: Tensor, covered: Tensor) -> Tensor:
-    """Maps (B, K, G, G) with each cell near covered ones, (B, 1, G, G) 0 or 1, set to their mean: as far as pixels that
-    are covered in part reach.
-    """
-    total, count = (F.avg_pool2d(part, 5, 1, 2) for part in (maps * covered, covered))
-    return torch.where((covered > 0) | (count == 0), maps, total / count.clamp_min(1e-6))
 
 
 def area_ratio(flow: Tensor, box: Tensor) -> Tensor:
@@ -302,17 +303,33 @@ def dilate_5x5(mask: Tensor) -> Tensor:
 
 def draw_head(rig: Rig, pose: Pose, vertices: Tensor, hidden: Tensor, box: Tensor) -> HeadMaps:
     """The head's surface, vertices (B, V, 3) hidden to the share (B, V), on boxes (B, 3)."""
-    shown = places_shown(rig.surface, rig.head, rig.face)
-    batch, device = len(shown), box.device
-    face = topology(device).canonical[:MESH].expand(batch, -1, -1)
+    face = topology(box.device).canonical[:MESH].expand(len(box), -1, -1)
     template = torch.cat([face, rig.surface.shell, rig.surface.ears], 1)
-    position, fade = chart_grid(device).position.expand(batch, -1, -1), rig.surface.fade[..., None]
-    values = torch.cat([(shown - vertices)[..., :2], position, fade, hidden[..., None], template], -1)
-    points = to_box(depth_tested(vertices, pose.head), box)
-    buckets = head_buckets(rig.cells_per_unit, device)
-    drawn = draw_mesh(points, buckets, F.pad(values, (0, 1), value=1.0), GUIDE_SIDE)
-    flow, position, blend, share, canonical, covered = drawn.split([2, 2, 1, 1, 3, 1], 1)
-    return HeadMaps(flow, position, share.clamp(0, 1), canonical, blend.clamp(0, 1), (covered > 0.5).to(drawn.dtype))
+    values = surface_values(rig, vertices, hidden, template)
+    buckets = head_buckets(rig.cells_per_unit, box.device)
+    drawn = draw_mesh(to_box(depth_tested(vertices, pose.head), box), buckets, values, GUIDE_SIDE)
+    blend, flow, share, canonical, covered = drawn.split([1, 2, 1, 3, 1], 1)
+    return HeadMaps(flow, share.clamp(0, 1), canonical, blend.clamp(0, 1), (covered > 0.5).to(drawn.dtype))
+
+
+def draw_front(rig: Rig, pose: Pose, vertices: Tensor, hidden: Tensor, box: Tensor) -> FrontMaps:
+    """As `draw_head`, on finer cells: the surface jumps where a face stands before the hair beside it."""
+    position = chart_grid(box.device).position.expand(len(box), -1, -1)
+    values = surface_values(rig, vertices, hidden, position)
+    buckets = head_buckets(FINER * rig.cells_per_unit, box.device)
+    drawn = draw_mesh(to_box(depth_tested(vertices, pose.head), box), buckets, values, FINER * GUIDE_SIDE)
+    coverage = F.avg_pool2d(drawn[:, :1], FINER).clamp(0, 1)
+    flow, share, place = continue_outwards(drawn[:, 1:6], drawn[:, 6:]).split([2, 1, 2], 1)
+    return FrontMaps(flow, place, share.clamp(0, 1), coverage * (1 - inner_edge(box)))
+
+
+def surface_values(rig: Rig, vertices: Tensor, hidden: Tensor, *further: Tensor) -> Tensor:
+    """What is drawn of the head's surface (B, V, ·): how much it is drawn alone, its flow, the chart's share, `further`
+    values (B, V, ·), and 1.
+    """
+    flow = (places_shown(rig.surface, rig.head, rig.face) - vertices)[..., :2]
+    values = torch.cat([rig.surface.fade[..., None], flow, hidden[..., None], *further], -1)
+    return F.pad(values, (0, 1), value=1.0)
 
 
 def mouth_shown(rig: Rig, pose: Pose) -> Tensor:
