@@ -48,9 +48,13 @@ class EagerFrame:
     def encode_reference(self, rig: Rig, views: Sequence[View] = ()) -> Reference:
         reference = self._generator.encode_reference(rig, views)
         if not self.batches:
-            still = FrameBatch([self.open(reference)], [rig], [rig], still_batch(rig), [None], alpha=True)
-            self.draw(still, Stopwatch(self.device))
+            self._rehearse(rig)
         return reference
+
+    def _rehearse(self, rig: Rig) -> None:
+        """Draw a picture's first frame, but for what the network adds."""
+        guidance = self._guide((rig,), self._retarget((rig,), still_batch(rig)))
+        compose(rig, guidance, make_maps=partial(self._maps, ()))
 
     def open(self, reference: Reference) -> State:
         return self._generator.open(reference)
