@@ -89,11 +89,11 @@ def layer_maps(rig: Rig, guidance: Guidance) -> Tensor:
     """What moves the layers on the focus box (B, 8, G, G): flow in box units of what lies behind the head, flow of the
     head's surface, its coverage, position on its chart, share of the chart.
     """
-    fine = torch.cat([guidance.head_flow, guidance.chart_position, guidance.chart_share], 1)
-    head_flow, on_chart = F.avg_pool2d(fine, FINER).split([2, 3], 1)
-    flows = guidance.outer_flow, head_flow + guidance.head_shift
-    outer_flow, head_flow = (into_picture(flow, rig, guidance.box) for flow in flows)
-    return torch.cat([outer_flow, head_flow, guidance.head_coverage, on_chart], 1)
+    head_flow = F.avg_pool2d(guidance.head_flow, FINER) + guidance.head_shift
+    outer_flow, head_flow = (into_picture(flow, rig, guidance.box) for flow in (guidance.outer_flow, head_flow))
+    return torch.cat([
+        outer_flow, head_flow, guidance.head_coverage, guidance.chart_position, guidance.chart_share,
+    ], 1)  # fmt: skip
 
 
 def into_picture(flow: Tensor, rig: Rig, box: Tensor) -> Tensor:

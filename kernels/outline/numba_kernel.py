@@ -22,31 +22,42 @@ def continue_outwards(maps: Tensor, covered: Tensor) -> Tensor:
 @compiled
 def continue_maps(maps, covered):  # type: ignore[no-untyped-def]
     """One picture's maps (K, n, n), in place; covered: (n, n). Only cells that are covered are read."""
-    size = covered.shape[0]
-    near, reach = np.empty(size, np.float32), np.int64(REACH)
+    size, reach = np.int64(covered.shape[0]), np.int64(REACH)
     for y in range(size):
-        top, bottom = max(y - reach, 0), min(y + reach + 1, size)
-        columns_covered(covered, top, bottom, near)
-        for x in range(size):
+        top, bottom = max(y - reach, np.int64(0)), min(y + reach + 1, size)
+        first, last = size, np.int64(-1)
+        for row in range(top, bottom):
+            first, last = widen_span(covered[row], first, last)
+        for x in range(max(first - reach, np.int64(0)), min(last + reach + 1, size)):
             if covered[y, x] > ZERO:
                 continue
-            left, right = max(x - reach, 0), min(x + reach + 1, size)
-            count = ZERO
-            for column in range(left, right):
-                count += near[column]
+            left, right = max(x - reach, np.int64(0)), min(x + reach + 1, size)
+            count = count_covered(covered, top, bottom, left, right)
             if count > ZERO:
                 for k in range(maps.shape[0]):
                     maps[k, y, x] = sum_covered(maps[k], covered, top, bottom, left, right) / count
 
 
 @part
-def columns_covered(covered, top, bottom, near):  # type: ignore[no-untyped-def]
-    """How many cells of each column (n,) are covered in these rows."""
-    for x in range(near.shape[0]):
-        near[x] = ZERO
+def widen_span(covered, first, last):  # type: ignore[no-untyped-def]
+    """The first and the last cell, so far, that is covered, widened by those of a row (n,)."""
+    x = np.int64(0)
+    while x < first and not covered[x] > ZERO:
+        x += 1
+    first, x = min(first, x), np.int64(covered.shape[0]) - 1
+    while x > last and not covered[x] > ZERO:
+        x -= 1
+    return first, max(last, x)
+
+
+@part
+def count_covered(covered, top, bottom, left, right):  # type: ignore[no-untyped-def]
+    """How many cells of a rectangle are covered."""
+    count = ZERO
     for row in range(top, bottom):
-        for x in range(near.shape[0]):
-            near[x] += ONE if covered[row, x] > ZERO else ZERO
+        for column in range(left, right):
+            count += ONE if covered[row, column] > ZERO else ZERO
+    return count
 
 
 @part

@@ -67,8 +67,8 @@ class Guidance:
     head_flow: (B, 2, F, F), the part that moves the head's surface, continued beyond its outline; F = `FINER` · G.
     head_shift: (B, 2, G, G), what eyeballs, and the fade into what lies behind, add to head_flow; continued likewise.
     head_coverage: (B, 1, G, G), 0..1, how much of each cell the head's surface covers.
-    chart_position: (B, 2, F, F), where on the head's chart each cell of its surface lies, −1..1, continued likewise.
-    chart_share: (B, 1, F, F), 0..1, how much of the surface is drawn from the chart instead of the picture.
+    chart_position: (B, 2, G, G), where on the head's chart each cell of its surface lies, −1..1, continued likewise.
+    chart_share: (B, 1, G, G), 0..1, how much of the surface is drawn from the chart instead of the picture.
     confidence: (B, 1, G, G), 0..1, how well the picture shows what is there now.
     canonical: (B, 3, G, G), canonical coordinates of what is there now.
     openings: (B, 2, G, G), 0..1, coverage by the mouth's interior and by the eyes' openings.
@@ -112,7 +112,7 @@ def make_guidance(rig: Rig, pose: Pose) -> Guidance:
     on_canvas = None if rig.full_canvas else draw_box(rig, pose, vertices, hidden, canvas_box(box), 0)
     on_focus = draw_box(rig, pose, vertices, hidden, box, 1, on_canvas)
     on_canvas = on_canvas or on_focus
-    front = draw_front(rig, pose, vertices, hidden, box)
+    head_flow, coverage = draw_front(rig, pose, vertices, box)
     source = box_grid(box, GUIDE_SIDE) + on_focus.flow.permute(0, 2, 3, 1)
     in_box = (source - rig.focus[:, None, None, :2]) / rig.focus[:, None, None, 2:]
     canonical = F.grid_sample(rig.canonical, in_box, "bilinear", "border", False)
@@ -124,11 +124,11 @@ def make_guidance(rig: Rig, pose: Pose) -> Guidance:
         focus_flow=on_focus.flow,
         focus_alpha=on_focus.alpha,
         outer_flow=on_focus.outer_flow,
-        head_flow=front.flow,
+        head_flow=head_flow,
         head_shift=on_focus.head_shift,
-        head_coverage=front.coverage,
-        chart_position=front.chart_position,
-        chart_share=front.chart_share,
+        head_coverage=coverage,
+        chart_position=on_focus.chart_position,
+        chart_share=on_focus.chart_share,
         confidence=on_focus.confidence,
         canonical=canonical,
         openings=on_focus.openings,
@@ -170,7 +170,7 @@ def limbs_in(rig: Rig, pose: Pose) -> MovedLimbs:
 class BoxMaps(NamedTuple):
     """The maps of one box, canvas or focus box; see `Guidance`.
 
-    head_share, head_canonical: chart_share and canonical of `HeadMaps`.
+    head_share, head_canonical: chart_share and canonical of `HeadMaps`, 0 where there is no surface.
     covered: (B, 1, G, G), 0 or 1, where the grid mesh is.
     """
 
@@ -178,6 +178,8 @@ class BoxMaps(NamedTuple):
     alpha: Tensor
     outer_flow: Tensor
     head_shift: Tensor
+    chart_position: Tensor
+    chart_share: Tensor
     head_share: Tensor
     head_canonical: Tensor
     confidence: Tensor
@@ -188,24 +190,16 @@ class BoxMaps(NamedTuple):
 class HeadMaps(NamedTuple):
     """The head's surface on a box (B, ·, G, G), 0 where it is not.
 
-    flow: 2, canvas units. chart_share: 1, 0..1. canonical: 3, canonical coordinates. blend: 1, 0..1, its weight against
-    what lies behind. covered: 1, 0 or 1.
+    flow: 2, canvas units. chart_position: 2, −1..1. chart_share: 1, 0..1. canonical: 3, canonical coordinates. blend:
+    1, 0..1, its weight against what lies behind. covered: 1, 0 or 1.
     """
-
-    flow: Tensor
-    chart_share: Tensor
-    canonical: Tensor
-    blend: Tensor
-    covered: Tensor
-
-
-class FrontMaps(NamedTuple):
-    """What is drawn of the head's surface on a box; see `Guidance`."""
 
     flow: Tensor
     chart_position: Tensor
     chart_share: Tensor
-    coverage: Tensor
+    canonical: Tensor
+    blend: Tensor
+    covered: Tensor
 
 
 def draw_box(
@@ -258,8 +252,12 @@ def draw_box(
     mouth_known = 1 - mouth * (1 - mouth_shown(rig, pose))
     confidence = torch.maximum(known, head.covered) * mouth_known  # the head's surface is complete
     openings = torch.cat([mouth, eyes.amax(1, keepdim=True)], 1)
-    shift = continue_outwards(flow - head.flow, head.covered)
-    return BoxMaps(flow, alpha, outer_flow, shift, head.chart_share, head.canonical, confidence, openings, reached)
+    on_head = torch.cat([flow - head.flow, head.chart_position, head.chart_share], 1)
+    shift, position, share = continue_outwards(on_head, head.covered).split([2, 2, 1], 1)
+    return BoxMaps(
+        flow, alpha, outer_flow, shift, position, share, head.chart_share, head.canonical, confidence, openings,
+        reached,
+    )  # fmt: skip
 
 
 def lattice_depth(rig: Rig, pose: Pose, mesh: int) -> Tensor:
@@ -303,33 +301,32 @@ def dilate_5x5(mask: Tensor) -> Tensor:
 
 def draw_head(rig: Rig, pose: Pose, vertices: Tensor, hidden: Tensor, box: Tensor) -> HeadMaps:
     """The head's surface, vertices (B, V, 3) hidden to the share (B, V), on boxes (B, 3)."""
-    face = topology(box.device).canonical[:MESH].expand(len(box), -1, -1)
+    batch, device = len(box), box.device
+    face = topology(device).canonical[:MESH].expand(batch, -1, -1)
     template = torch.cat([face, rig.surface.shell, rig.surface.ears], 1)
-    values = surface_values(rig, vertices, hidden, template)
-    buckets = head_buckets(rig.cells_per_unit, box.device)
-    drawn = draw_mesh(to_box(depth_tested(vertices, pose.head), box), buckets, values, GUIDE_SIDE)
-    blend, flow, share, canonical, covered = drawn.split([1, 2, 1, 3, 1], 1)
-    return HeadMaps(flow, share.clamp(0, 1), canonical, blend.clamp(0, 1), (covered > 0.5).to(drawn.dtype))
+    position = chart_grid(device).position.expand(batch, -1, -1)
+    drawn = draw_surface(rig, pose, vertices, box, 1, hidden[..., None], template, position)
+    blend, flow, share, canonical, position, covered = drawn.split([1, 2, 1, 3, 2, 1], 1)
+    return HeadMaps(flow, position, share.clamp(0, 1), canonical, blend.clamp(0, 1), (covered > 0.5).to(drawn.dtype))
 
 
-def draw_front(rig: Rig, pose: Pose, vertices: Tensor, hidden: Tensor, box: Tensor) -> FrontMaps:
-    """As `draw_head`, on finer cells: the surface jumps where a face stands before the hair beside it."""
-    position = chart_grid(box.device).position.expand(len(box), -1, -1)
-    values = surface_values(rig, vertices, hidden, position)
-    buckets = head_buckets(FINER * rig.cells_per_unit, box.device)
-    drawn = draw_mesh(to_box(depth_tested(vertices, pose.head), box), buckets, values, FINER * GUIDE_SIDE)
-    coverage = F.avg_pool2d(drawn[:, :1], FINER).clamp(0, 1)
-    flow, share, place = continue_outwards(drawn[:, 1:6], drawn[:, 6:]).split([2, 1, 2], 1)
-    return FrontMaps(flow, place, share.clamp(0, 1), coverage * (1 - inner_edge(box)))
+def draw_front(rig: Rig, pose: Pose, vertices: Tensor, box: Tensor) -> tuple[Tensor, Tensor]:
+    """head_flow and head_coverage of `Guidance`. The flow is finer than the other maps, since it jumps where a face
+    stands before the hair beside it.
+    """
+    drawn = draw_surface(rig, pose, vertices, box, FINER)
+    coverage = F.avg_pool2d(drawn[:, :1], FINER).clamp(0, 1) * (1 - inner_edge(box))
+    return continue_outwards(drawn[:, 1:3], drawn[:, 3:]), coverage
 
 
-def surface_values(rig: Rig, vertices: Tensor, hidden: Tensor, *further: Tensor) -> Tensor:
-    """What is drawn of the head's surface (B, V, ·): how much it is drawn alone, its flow, the chart's share, `further`
-    values (B, V, ·), and 1.
+def draw_surface(rig: Rig, pose: Pose, vertices: Tensor, box: Tensor, finer: int, *values: Tensor) -> Tensor:
+    """The head's surface, vertices (B, V, 3), on boxes (B, 3) with `finer` · G cells a side: how much it is drawn
+    alone, its flow (2), further `values` (B, V, ·), and 1; all 0 where it is not.
     """
     flow = (places_shown(rig.surface, rig.head, rig.face) - vertices)[..., :2]
-    values = torch.cat([rig.surface.fade[..., None], flow, hidden[..., None], *further], -1)
-    return F.pad(values, (0, 1), value=1.0)
+    drawn = F.pad(torch.cat([rig.surface.fade[..., None], flow, *values], -1), (0, 1), value=1.0)
+    points, buckets = depth_tested(vertices, pose.head), head_buckets(finer * rig.cells_per_unit, box.device)
+    return draw_mesh(to_box(points, box), buckets, drawn, finer * GUIDE_SIDE)
 
 
 def mouth_shown(rig: Rig, pose: Pose) -> Tensor:

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, max_pool2d
+from torch.nn.functional import max_pool2d
 
 from kernels.mesh import draw_mesh
 from kernels.warp import Maps
@@ -14,7 +14,7 @@ from models.compositor import compose
 from models.config import GUIDE_SIDE
 from models.geometry.ears import EARS
 from models.geometry.grid import to_box
-from models.geometry.guidance import FINER, make_guidance
+from models.geometry.guidance import make_guidance
 from models.geometry.head_surface import (
     depth_tested,
     facing_camera,
@@ -225,7 +225,7 @@ def test_nothing_of_the_body_layer_stands_beside_a_turned_head(frontal: Rig, thr
 
 def test_a_turned_head_shows_hair_where_the_back_of_the_head_comes_up(frontal: Rig) -> None:
     guidance = make_guidance(frontal, turned_pose(frontal, 60))
-    covered = avg_pool2d(guidance.chart_share, FINER) * guidance.head_coverage
+    covered = guidance.chart_share * guidance.head_coverage
     assert covered.amax() > 0.99
     hair = torch.tensor([0.3, 0.2, 0.1])[:, None, None]
     shown = torch.nn.functional.interpolate(covered, PICTURE_SIDE)[0] > 0.99
