@@ -131,7 +131,7 @@ def fakes(monkeypatch):
     monkeypatch.setattr(tracked_video, "VideoReader", FakeReader)
     monkeypatch.setattr(tracked_video, "Drivers", FakeDrivers)
     monkeypatch.setattr(film_maker, "Sound", lambda *_: contextlib.nullcontext(SimpleNamespace(cut=lambda _: None)))
-    monkeypatch.setattr(film_maker, "recording", lambda *_: contextlib.nullcontext(out))
+    monkeypatch.setattr(film_maker, "open_recording", lambda *_: contextlib.nullcontext(out))
     return out
 
 
@@ -191,7 +191,7 @@ class Drawn(FakePipeline):
 def spoken(tmp_path, monkeypatch):
     """A file with 1.5 s of sound; the film's own sound is left out."""
     monkeypatch.setattr(film_maker, "Sound", lambda *_: contextlib.nullcontext(SimpleNamespace(cut=cuts.append)))
-    monkeypatch.setattr(film_maker, "recording", lambda *_: contextlib.nullcontext(FakeOut()))
+    monkeypatch.setattr(film_maker, "open_recording", lambda *_: contextlib.nullcontext(FakeOut()))
     cuts.clear()
     held["drawings"] = Held()
     return make_voice(tmp_path / "voice.wav", [np.zeros(8000), vowels(0.5), np.zeros(8000)])
