@@ -19,7 +19,8 @@ from kernels.sampling import resize_map
 from kernels.warp import Maps, odds, warp_composite
 from models.dit import MAP_CONFIDENCE, MAP_FLOW, MAP_MOUTH, Edit, FrameInput
 from models.geometry.grid import box_grid, crop, unit_grid
-from models.geometry.guidance import FINER, Guidance
+from models.geometry.guidance import Guidance
+from models.geometry.head_surface import FINER
 from models.geometry.picture_layers import PersonLayers, as_texture
 from models.geometry.rig import Rig
 

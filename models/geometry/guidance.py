@@ -19,6 +19,7 @@ from models.geometry.grid import box_grid, canvas_box, crop, smoothstep, to_box,
 from models.geometry.grid_mesh import LATTICE_REACH, LATTICE_SIDE, TRIANGLE_GROWTH, lattice_triangles
 from models.geometry.head_chart import chart_grid
 from models.geometry.head_surface import (
+    FINER,
     depth_tested,
     head_buckets,
     hidden_share,
@@ -47,7 +48,6 @@ from models.geometry.topology import (
 from models.geometry.turn_limit import sheet_head
 
 MOST_FOLLOWED = 0.12  # canonical units by which a turn moves what surrounds the face beyond the middle of the head
-FINER = 2  # times as many cells a side as other maps have those of the surface in front
 FREE_MOTION = 0.2  # half sides by which a head moves before its focus box follows
 SHOWN_EYE_COSINE = 0.1  # of the angle between the head's axis and the camera's: from there on no eyeball is drawn
 SHOWN_AREA = (0.15, 0.5)  # area in the picture over area in the frame: confidence 0, confidence 1
@@ -112,11 +112,13 @@ def make_guidance(rig: Rig, pose: Pose) -> Guidance:
     on_canvas = None if rig.full_canvas else draw_box(rig, pose, vertices, hidden, canvas_box(box), 0)
     on_focus = draw_box(rig, pose, vertices, hidden, box, 1, on_canvas)
     on_canvas = on_canvas or on_focus
-    head_flow, coverage = draw_front(rig, pose, vertices, box)
+    head, (head_flow, coverage) = on_focus.head, draw_front(rig, pose, vertices, box)
+    beside = torch.cat([on_focus.flow - head.flow, head.chart_position, head.chart_share], 1)
+    head_shift, chart_position, chart_share = continue_outwards(beside, head.covered).split([2, 2, 1], 1)
     source = box_grid(box, GUIDE_SIDE) + on_focus.flow.permute(0, 2, 3, 1)
     in_box = (source - rig.focus[:, None, None, :2]) / rig.focus[:, None, None, 2:]
     canonical = F.grid_sample(rig.canonical, in_box, "bilinear", "border", False)
-    canonical = torch.lerp(canonical, on_focus.head_canonical, on_focus.head_share)
+    canonical = torch.lerp(canonical, head.canonical, head.chart_share)
     return Guidance(
         flow=on_canvas.flow,
         alpha=on_canvas.alpha,
@@ -125,10 +127,10 @@ def make_guidance(rig: Rig, pose: Pose) -> Guidance:
         focus_alpha=on_focus.alpha,
         outer_flow=on_focus.outer_flow,
         head_flow=head_flow,
-        head_shift=on_focus.head_shift,
+        head_shift=head_shift,
         head_coverage=coverage,
-        chart_position=on_focus.chart_position,
-        chart_share=on_focus.chart_share,
+        chart_position=chart_position,
+        chart_share=chart_share,
         confidence=on_focus.confidence,
         canonical=canonical,
         openings=on_focus.openings,
@@ -167,26 +169,6 @@ def limbs_in(rig: Rig, pose: Pose) -> MovedLimbs:
     return move_limbs(limbs, rig.body, pose.body, growth, hands)
 
 
-class BoxMaps(NamedTuple):
-    """The maps of one box, canvas or focus box; see `Guidance`.
-
-    head_share, head_canonical: chart_share and canonical of `HeadMaps`, 0 where there is no surface.
-    covered: (B, 1, G, G), 0 or 1, where the grid mesh is.
-    """
-
-    flow: Tensor
-    alpha: Tensor
-    outer_flow: Tensor
-    head_shift: Tensor
-    chart_position: Tensor
-    chart_share: Tensor
-    head_share: Tensor
-    head_canonical: Tensor
-    confidence: Tensor
-    openings: Tensor
-    covered: Tensor
-
-
 class HeadMaps(NamedTuple):
     """The head's surface on a box (B, ·, G, G), 0 where it is not.
 
@@ -199,6 +181,21 @@ class HeadMaps(NamedTuple):
     chart_share: Tensor
     canonical: Tensor
     blend: Tensor
+    covered: Tensor
+
+
+class BoxMaps(NamedTuple):
+    """The maps of one box, canvas or focus box; see `Guidance`.
+
+    covered: (B, 1, G, G), 0 or 1, where the grid mesh is.
+    """
+
+    flow: Tensor
+    alpha: Tensor
+    outer_flow: Tensor
+    head: HeadMaps
+    confidence: Tensor
+    openings: Tensor
     covered: Tensor
 
 
@@ -252,12 +249,7 @@ def draw_box(
     mouth_known = 1 - mouth * (1 - mouth_shown(rig, pose))
     confidence = torch.maximum(known, head.covered) * mouth_known  # the head's surface is complete
     openings = torch.cat([mouth, eyes.amax(1, keepdim=True)], 1)
-    on_head = torch.cat([flow - head.flow, head.chart_position, head.chart_share], 1)
-    shift, position, share = continue_outwards(on_head, head.covered).split([2, 2, 1], 1)
-    return BoxMaps(
-        flow, alpha, outer_flow, shift, position, share, head.chart_share, head.canonical, confidence, openings,
-        reached,
-    )  # fmt: skip
+    return BoxMaps(flow, alpha, outer_flow, head, confidence, openings, reached)
 
 
 def lattice_depth(rig: Rig, pose: Pose, mesh: int) -> Tensor:

@@ -25,7 +25,7 @@ from models.geometry.skull import SKULL_CENTRE, inverse_distance_shares
 from models.geometry.topology import CHIN, MESH, HeadTransform, head_pose, topology
 from models.geometry.views import View
 
-COVERAGE_SUPERSAMPLING = 2  # the surface's coverage is drawn on a grid so many times finer
+FINER = 2  # times as many cells a side as other maps have those on which the surface is drawn, or cut out at rest
 OUTLINE_FACING = (0.35, 0.6)  # how much hair faces the camera: near the outline, and inside of it
 SHELL_EXTENT = 0.5  # canonical units: longest edge of a triangle of the shell, or of an ear
 BORDER_SOFTENING = 1e-3  # of the weights of landmarks on the border, which are further apart than points of a picture
@@ -141,7 +141,7 @@ def ears_at_rest(ears: Tensor, head: HeadTransform, focus: Tensor, cells: float,
     """Coverage (B, 1, size, size), 0..1, of the canvas's pixels by ears (B, E, 3), canonical units, and of the cells
     around them, in the picture's own pose.
     """
-    buckets = [ear_bucket(cells * COVERAGE_SUPERSAMPLING, ears.device, 0)]
+    buckets = [ear_bucket(cells * FINER, ears.device, 0)]
     drawn = mesh_coverage(head.apply(ears), buckets, ears.new_ones(1, ears.shape[1]), focus, GUIDE_SIDE)
     return sharpen_coverage(dilate(drawn, 1), size, focus)
 
@@ -235,14 +235,14 @@ def surface_coverage(vertices: Tensor, weights: Tensor, box: Tensor, cells: floa
 
     weights: (B or 1, V) 0..1, by which each vertex counts. cells: cells per canonical unit.
     """
-    buckets = head_buckets(cells * COVERAGE_SUPERSAMPLING, vertices.device)
+    buckets = head_buckets(cells * FINER, vertices.device)
     return mesh_coverage(vertices, buckets, weights, box, size)
 
 
 def mesh_coverage(vertices: Tensor, buckets: list[Bucket], weights: Tensor, box: Tensor, size: int) -> Tensor:
-    """`surface_coverage` of any mesh, whose buckets are for `COVERAGE_SUPERSAMPLING` times as many cells."""
-    drawn = draw_mesh(to_box(vertices, box), buckets, weights[..., None], size * COVERAGE_SUPERSAMPLING)
-    return F.avg_pool2d(drawn, COVERAGE_SUPERSAMPLING).clamp(0, 1)
+    """`surface_coverage` of any mesh, whose buckets are for `FINER` times as many cells."""
+    drawn = draw_mesh(to_box(vertices, box), buckets, weights[..., None], size * FINER)
+    return F.avg_pool2d(drawn, FINER).clamp(0, 1)
 
 
 def inside_at_rest(surface: HeadSurface, head: HeadTransform, face: Tensor, focus: Tensor, size: int) -> Tensor:
@@ -283,7 +283,7 @@ def skull_fits(matte: Tensor, face: Tensor) -> Tensor:
     box = torch.cat([head.shift[:, :2], (FIT_REACH * head.scale)[:, None]], 1)
     local = torch.cat([head.inverse(face)[:, :MESH], fit_shell(face, [head], [matte])], 1)
     cells = GUIDE_SIDE / (2 * FIT_REACH)
-    buckets = skull_buckets(cells * COVERAGE_SUPERSAMPLING, face.device)
+    buckets = skull_buckets(cells * FINER, face.device)
     drawn = mesh_coverage(head.apply(local), buckets, face.new_ones(1, local.shape[1]), box, GUIDE_SIDE)
     points = box_grid(box, GUIDE_SIDE)
     shown = F.grid_sample(matte, points, "bilinear", "border", False)

@@ -115,7 +115,7 @@ def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends:
     loose |= bare & ~core & (distance > 1)
     strips = thin_parts((alpha > ON_PERSON) & ~(core | loose).any(1), on_hull[:, 0] | on_head[:, 0], size)
     segments = torch.arange(pieces, device=s.device) < LIMB_PIECES
-    loose |= inside & (distance > 1) & segments[:, None, None] & (strips & (alpha > 0.02))[:, None]
+    loose |= inside & (distance > 1) & segments[:, None, None] & strips[:, None]
     # Of several pieces whose shapes hold a pixel the nearest one has it; of loose pixels the closest piece does.
     # Fingers go before, and among them the closest one has it.
     rank = torch.where(core, nearness, torch.where(loose, PIECES + distance, NO_CLAIM))

@@ -130,16 +130,15 @@ def build_limbs(
     on_tile = to_box(rest.flatten(0, 1), boxes.flatten(0, 1)).unflatten(0, boxes.shape[:2])
     drawn, hull = draw_ribbons(rest, radii, size), torso_hull(body, size)
     ends = palm_ends(polylines, hands, shown)
-    painted, seen = None, shown
+    hidden_hands, in_picture = None, shown  # painted fingers are drawn, but no pixel of the picture is theirs
     if hidden is not None and pieces == PIECES:
-        painted = HiddenHands(hidden, gather_rows(ends, FOREARM_PIECES), inside, skin)
-        seen = torch.cat(
-            [shown[:, :LIMB_PIECES], shown[:, LIMB_PIECES:] * (1 - hidden.repeat_interleave(FINGERS, 1))], 1
-        )
+        hidden_hands = HiddenHands(hidden, gather_rows(ends, FOREARM_PIECES), inside, skin)
+        fingers = shown[:, LIMB_PIECES:] * (1 - hidden.repeat_interleave(FINGERS, 1))
+        in_picture = torch.cat([shown[:, :LIMB_PIECES], fingers], 1)
     bare = is_skin(person, skin, head[:, 0], hull)
     areas = Areas(person[:, 3], head[:, 0], hull, within(inside, size), bare)
-    claim = claim_pixels(drawn, areas, body, seen, palm_ends(polylines, hands, seen))
-    tiles = paint_tiles(person, claim, rest, on_tile, boxes, shown, radii, painted)
+    claim = claim_pixels(drawn, areas, body, in_picture, palm_ends(polylines, hands, in_picture))
+    tiles = paint_tiles(person, claim, rest, on_tile, boxes, shown, radii, hidden_hands)
     none = no_limbs(len(body), size, body.device)
     own = (tiles, boxes, polylines, across, on_tile, shown)
     found = Limbs(*(torch.cat([part, empty[:, part.shape[1] :]], 1) for part, empty in zip(own, none, strict=True)))

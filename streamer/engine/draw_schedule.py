@@ -15,7 +15,8 @@ from contextlib import contextmanager
 import numpy as np
 
 RECENT = 9  # durations that a forecast is made from: a third of a second at full speed
-LEAD_QUANTILE = 0.75  # of the durations of tracking: a motion that comes late costs the engine more than an old one
+# Of the times from the begin of a frame to its motion: one that comes late costs the engine more than an old one.
+LEAD_QUANTILE = 0.75
 QUICK_DRAW_S = 0.022  # little more than such a step: an opening waits less than for the next of 25 frames a second
 TURN_TIMEOUT_S = 1.0  # for which tracking waits for an engine that draws nothing, before it goes on without it
 

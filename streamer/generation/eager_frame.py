@@ -29,8 +29,9 @@ COLOURS, ALPHA = slice(3), slice(3, 4)  # channels of composed frames
 class EagerFrame:
     """Renders with any generator; each stage is launched on its own and measured under its own name.
 
-    On a CPU a first frame of each picture is drawn when it is prepared: what only its own frames need, as limbs do, is
-    recorded then, and compiled where this machine has not needed it before, which takes some 20 s.
+    On a CPU a first frame of each picture, but for what the network adds, is drawn when it is prepared: what only its
+    own frames need, as limbs do, is recorded then, and compiled where this machine has not needed it before, which
+    takes some 20 s.
     """
 
     def __init__(self, generator: Generator, device: torch.device) -> None:
@@ -85,11 +86,7 @@ class EagerFrame:
         return planes
 
     def _stacked(self, rigs: Sequence[Rig]) -> Rig:
-        """The rigs as one batch, kept while the same pictures are live. A single one is itself, and not kept: one
-        thread prepares a picture while another draws.
-        """
-        if len(rigs) == 1:
-            return rigs[0]
+        """The rigs as one batch, kept while the same pictures are live. For the thread that draws."""
         if self._stack is None or not _same(self._stack[0], rigs):
             self._stack = (list(rigs), _together(rigs))
         return self._stack[1]

@@ -102,9 +102,9 @@ def with_surroundings(canvas: Canvas, picture: Picture) -> tuple[Image, tuple[sl
     inside = slice(top, top + size), slice(left, left + size)
     matrix = np.array([[canvas.scale, 0, canvas.left + left], [0, canvas.scale, canvas.top + top]])
     shape = left + size + right, top + size + bottom
-    seen = cv2.warpAffine(picture.rgba[..., :3], matrix, shape, borderMode=cv2.BORDER_REPLICATE)
-    seen[inside] = to_uint8(repeated_margins(canvas))
-    return seen, inside
+    surroundings = cv2.warpAffine(picture.rgba[..., :3], matrix, shape, borderMode=cv2.BORDER_REPLICATE)
+    surroundings[inside] = to_uint8(repeated_margins(canvas))
+    return surroundings, inside
 
 
 def segment_person(rgb: Image, inside: tuple[slice, slice] = (slice(None), slice(None))) -> Array:

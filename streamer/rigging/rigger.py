@@ -218,6 +218,9 @@ def build_rig(character: Character, device: torch.device | str, further: Sequenc
 
     character, hidden = with_hands(character)
     outlines = every_outline(character)
+    limbs = None if outlines is None else Outlines(*map(batch, outlines))
+    if limbs is not None and hidden is not None:
+        limbs = limbs._replace(hidden=batch(hidden))
     with torch.inference_mode():
         kind = kind_of(character, skull_fits(batch(character.alpha[None]), batch(character.face)))
         views = [
@@ -232,7 +235,7 @@ def build_rig(character: Character, device: torch.device | str, further: Sequenc
             batch(character.foreground.transpose(2, 0, 1)),
             views,
             None if character.hands is None else batch(character.hands),
-            None if outlines is None else Outlines(*map(batch, (*outlines, *hidden))),
+            limbs,
             kind,
         )
     notes = [note for each in (character, *further) for note in each.notes]
@@ -253,15 +256,15 @@ def kind_of(character: Character, skull_fits: torch.Tensor) -> Kind:
     )))  # fmt: skip
 
 
-def with_hands(character: Character) -> tuple[Character, tuple[Array, ...]]:
-    """A character with hands where the picture's border hides them, and which (2,) were added; () where none were."""
+def with_hands(character: Character) -> tuple[Character, Array | None]:
+    """A character with hands where the picture's border hides them, and which (2,) were added; None where none were."""
     if character.body is None or character.limbs is None:
-        return character, ()
+        return character, None
     added = complete_hands(character.body, character.hands, character.limbs, character.fingers)
     if added is None:
-        return character, ()
+        return character, None
     completed = replace(character, body=added.body, hands=added.hands, limbs=added.limbs, fingers=added.fingers)
-    return completed, (added.hidden,)
+    return completed, added.hidden
 
 
 def every_outline(character: Character) -> tuple[Array, Array, Array] | None:

@@ -12,8 +12,8 @@ BRIDGED_S = 0.3  # between two faces at most; longer moments are somebody's who 
 
 def bridge(motions: Iterable[Motion]) -> Iterator[Motion]:
     """The same motions in order; those without a face between two faces of one scene, no more than BRIDGED_S apart, are
-    on the straight way from one to the other, and so are bodies and hands where none is seen. Holds back as many
-    motions at most.
+    on the straight way from one to the other, and so are bodies, with their hands, where no body is seen. Holds back as
+    many motions at most.
     """
     before: Motion | None = None
     waiting: list[Motion] = []

@@ -5,7 +5,8 @@ from torch.nn.functional import avg_pool2d, grid_sample, max_pool2d
 
 from models.config import GUIDE_SIDE, MOTION_TOKEN_WIDTH, MOTION_TOKENS
 from models.geometry.grid import to_box
-from models.geometry.guidance import FINER, make_guidance
+from models.geometry.guidance import make_guidance
+from models.geometry.head_surface import FINER
 from models.geometry.openings import LIP_PAIRS
 from models.geometry.retarget import rest_pose, retarget
 from models.geometry.rig import Rig
@@ -60,10 +61,10 @@ def test_the_flow_of_the_surface_in_front_is_told_on_finer_cells(small_rig: Rig)
     pose = retarget(small_rig, driver(rotation=rotation_of(0.3)), driver())
     guidance = make_guidance(small_rig, pose)
     assert guidance.head_flow.shape == (1, 2, FINER * GUIDE_SIDE, FINER * GUIDE_SIDE)
-    seen = [NOSE_TIP, FOREHEAD, CHIN]
-    place = to_box(pose.face[:, seen], guidance.box)[..., :2]
+    landmarks = [NOSE_TIP, FOREHEAD, CHIN]
+    place = to_box(pose.face[:, landmarks], guidance.box)[..., :2]
     at_landmarks = grid_sample(guidance.head_flow, place[:, None], "bilinear", "border", False)[0, :, 0].T
-    assert (at_landmarks - (small_rig.face - pose.face)[0, seen, :2]).norm(dim=-1).max() < 0.01
+    assert (at_landmarks - (small_rig.face - pose.face)[0, landmarks, :2]).norm(dim=-1).max() < 0.01
 
 
 def test_motion_tokens_of_expression_are_zero_at_rest(rig: Rig) -> None:

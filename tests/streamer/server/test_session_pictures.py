@@ -265,8 +265,8 @@ async def test_what_is_told_of_a_picture_is_always_true_of_what_is_drawn(monkeyp
             if isinstance(message, server_messages.PictureStatus) and message.stage in ("ready", "framed"):
                 ready += message.stage == "ready"
                 drawn: Any = session.engine_session.stream.avatar  # type: ignore[union-attr]
-                told = colours[message.name], message.width, message.height
-                if told != (drawn.colour, drawn.width, drawn.height) or pictures.avatar is not drawn:
+                sent = colours[message.name], message.width, message.height
+                if sent != (drawn.colour, drawn.width, drawn.height) or pictures.avatar is not drawn:
                     wrong.append((message, drawn))
 
         session.on_message = check
