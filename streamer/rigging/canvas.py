@@ -92,11 +92,9 @@ def place_on_canvas(picture: Picture, size: int, rect: Rect | None = None) -> Ca
     beyond: Beyond = "symmetric" if rect is None else "edge"
     rect = rect or Rect(0, 0, width, height)
     side = max(rect.width, rect.height)
-    premultiplied = rgba.astype(np.float32) / 255
-    # The resampling then ignores the colours of transparent pixels.
-    premultiplied[..., :3] = premultiplied[..., :3] * premultiplied[..., 3:]
-    small, left, top = _square(premultiplied, rect, size, beyond)
-    full = small if full_side == size else _square(premultiplied, rect, full_side, beyond)[0]
+    pixels = premultiplied(rgba)  # the resampling then ignores the colours of transparent ones
+    small, left, top = _square(pixels, rect, size, beyond)
+    full = small if full_side == size else _square(pixels, rect, full_side, beyond)[0]
     scale = size / side
     alpha = np.zeros((size, size), np.float32)
     columns, rows = (
@@ -117,9 +115,21 @@ def place_on_canvas(picture: Picture, size: int, rect: Rect | None = None) -> Ca
     )
 
 
-def on_white(premultiplied: Array) -> Array:
+def premultiplied(rgba: Image) -> Array:
+    """RGBA (H, W, 4), 0..1, with colours times alpha, of straight RGBA (H, W, 4), 0..255."""
+    pixels = rgba.astype(np.float32) / 255
+    pixels[..., :3] = pixels[..., :3] * pixels[..., 3:]
+    return pixels
+
+
+def on_white(pixels: Array) -> Array:
     """Premultiplied RGBA (H, W, 4) composited on white, (H, W, 3)."""
-    return premultiplied[..., :3] + 1 - premultiplied[..., 3:]
+    return pixels[..., :3] + 1 - pixels[..., 3:]
+
+
+def whole_on_white(picture: Picture) -> Image:
+    """All pixels of a picture (H, W, 3), composited on white."""
+    return to_uint8(on_white(premultiplied(picture.rgba)))
 
 
 def _square(pixels: Array, rect: Rect, size: int, beyond: Beyond) -> tuple[Array, float, float]:
@@ -157,7 +167,10 @@ def original_grid(canvas: Canvas, picture: Picture) -> tuple[float, tuple[float,
 
 
 def crop(pixels: Image, box: Box, side: int) -> Image:
-    """A box of a square picture (L, L, 3), resampled to (side, side, 3); beyond the picture its border is repeated."""
+    """A box of a square picture (L, L, 3), resampled to (side, side, 3); beyond the picture its border is repeated.
+
+    A picture that is not square has (-1, -1) at its upper left corner, too, and a height of 2.
+    """
     size = pixels.shape[0]
     x, y, half = ((box[0] + 1) * size / 2, (box[1] + 1) * size / 2, box[2] * size / 2)
     if 2 * half > 1.5 * side:  # shrinking by averaging first avoids aliasing

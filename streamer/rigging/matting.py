@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from models.geometry.topology import MESH, topology
 from streamer.frames import Image
-from streamer.rigging.canvas import Array, Canvas, original_grid, to_uint8
+from streamer.rigging.canvas import Array, Canvas, crop, original_grid, to_uint8, whole_on_white
 from streamer.rigging.face_search import face_extent
 from streamer.rigging.limb_gaps import limb_gaps
 from streamer.rigging.limb_outline import limb_regions
@@ -95,15 +95,19 @@ def with_surroundings(canvas: Canvas, picture: Picture) -> tuple[Image, tuple[sl
     belongs. Also the rows and columns of the canvas in that.
     """
     far, size = round(AROUND_CANVAS * canvas.size), canvas.size
+    own = to_uint8(repeated_margins(canvas))
     left, top = (min(far, max(0, math.ceil(-side))) for side in (canvas.left, canvas.top))
     right, bottom = (
         min(far, max(0, math.ceil(side - size))) for side in (canvas.left + canvas.width, canvas.top + canvas.height)
     )
+    if not (left or top or right or bottom):
+        return own, (slice(0, size), slice(0, size))
+    side, (x, y), height = size + 2 * far, canvas.to_picture(0, 0), picture.rgba.shape[0]
+    box = 2 * x / height - 1, 2 * y / height - 1, side / canvas.scale / height  # the picture's height is 2
+    wide = crop(whole_on_white(picture), box, side)
+    surroundings = wide[far - top : far + size + bottom, far - left : far + size + right].copy()
     inside = slice(top, top + size), slice(left, left + size)
-    matrix = np.array([[canvas.scale, 0, canvas.left + left], [0, canvas.scale, canvas.top + top]])
-    shape = left + size + right, top + size + bottom
-    surroundings = cv2.warpAffine(picture.rgba[..., :3], matrix, shape, borderMode=cv2.BORDER_REPLICATE)
-    surroundings[inside] = to_uint8(repeated_margins(canvas))
+    surroundings[inside] = own
     return surroundings, inside
 
 

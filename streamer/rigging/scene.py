@@ -139,18 +139,23 @@ def cut_all_out(canvas: Canvas, picture: Picture, people: list[tuple[Array, Skel
     """
     rows, columns = canvas.inside
     rgb = np.ascontiguousarray(canvas.rgb[canvas.inside])
-    everybody = np.zeros(rgb.shape[:2], np.float32)
+    everybody, gaps = np.zeros(rgb.shape[:2], np.float32), np.zeros(rgb.shape[:2], np.bool_)
     masks = []
     for face, skeleton in people:
         coarse = coarse_matte(canvas, face, skeleton.body, None, picture)
         everybody = np.maximum(everybody, coarse.matte)
+        if coarse.gaps is not None:
+            gaps |= coarse.gaps
         masks.append(coarse.face)
-    owners = owner_of_each_pixel(rgb, everybody, [seed[canvas.inside] for seed in seeds(people, canvas.size)])
+    sure = [seed[canvas.inside] for seed in seeds(people, canvas.size)]
+    gaps &= ~np.any(sure, 0)  # between a limb and a torso somebody else may stand, who looks like the background
+    everybody[gaps] = 0  # the matte of one person has all others, and closes their gaps again
+    owners = owner_of_each_pixel(rgb, everybody, sure)
     alphas = []
     for number, ((face, _), mask) in enumerate(zip(people, masks, strict=True)):
         pixels = (face[:, :2] + 1) * canvas.size / 2 - 0.5 - (columns.start, rows.start)
         own = np.where(owners == number, everybody, 0).astype(np.float32)
-        alphas.append(fine_alpha(rgb, pixels, CoarseMatte(own, mask))[0])
+        alphas.append(fine_alpha(rgb, pixels, CoarseMatte(own, mask, gaps))[0])
     total = np.maximum(np.sum(alphas, 0), 1)
     alphas = [alpha / total for alpha in alphas]
     together = np.minimum(np.sum(alphas, 0), 1).astype(np.float32)

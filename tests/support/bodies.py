@@ -52,6 +52,15 @@ def figure_joints() -> Tensor:
     return mirrored_joints(PLACES)[None]
 
 
+def wide_arms() -> torch.Tensor:
+    """The figure's joints (1, 33, 4) with arms away from the torso."""
+    joints = figure_joints()
+    for side, sign in ((0, 1), (1, -1)):
+        for joint, x in ((LEFT_ELBOW, 0.36), (LEFT_WRIST, 0.44), (LEFT_PINKY, 0.45), (LEFT_INDEX, 0.45)):
+            joints[0, joint + side, 0] = sign * x
+    return joints
+
+
 def figure_hands() -> Tensor:
     """(1, 2, 21, 4) points of an open left hand that hangs down, and none of the right one."""
     wrist, hands = torch.tensor(PLACES[LEFT_WRIST]), torch.zeros(1, 2, HAND_POINTS, 4)

@@ -3,21 +3,11 @@
 import numpy as np
 import torch
 
-from models.geometry.body import LEFT_ELBOW, LEFT_INDEX, LEFT_PINKY, LEFT_WRIST
 from streamer.rigging.canvas import Array
 from streamer.rigging.limb_gaps import limb_gaps
-from tests.support.bodies import TORSO, drawn_figure, figure_joints
+from tests.support.bodies import TORSO, drawn_figure, wide_arms
 
 SIZE = 256
-
-
-def wide_arms() -> torch.Tensor:
-    """The figure's joints (1, 33, 4) with arms away from the torso."""
-    joints = figure_joints()
-    for side, sign in ((0, 1), (1, -1)):
-        for joint, x in ((LEFT_ELBOW, 0.36), (LEFT_WRIST, 0.44), (LEFT_PINKY, 0.45), (LEFT_INDEX, 0.45)):
-            joints[0, joint + side, 0] = sign * x
-    return joints
 
 
 FIGURE = drawn_figure(SIZE, joints=wide_arms())

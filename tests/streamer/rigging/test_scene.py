@@ -10,10 +10,10 @@ from streamer.rigging.framing import Framing
 from streamer.rigging.hidden_people import MirrorAxis
 from streamer.rigging.picture import Picture
 from streamer.rigging.rigger import NoFaceError
-from streamer.rigging.scene import FoundScene, find_scene, layered, owner_of_each_pixel, seeds
+from streamer.rigging.scene import FoundScene, cut_all_out, find_scene, layered, owner_of_each_pixel, seeds
 from streamer.rigging.skeleton import Skeleton
 from streamer.tracking.motion import VISIBILITY
-from tests.support.bodies import figure_joints
+from tests.support.bodies import drawn_figure, figure_joints, wide_arms
 from tests.support.people import person
 from tests.support.pictures import opaque
 from tests.support.two_people import two_in_a_picture
@@ -114,3 +114,29 @@ def test_seeds_reach_into_thighs_whose_knees_are_not_seen() -> None:
     for hip, knee in ((LEFT_HIP, LEFT_KNEE), (RIGHT_HIP, RIGHT_KNEE)):
         x, y = np.round((body[hip, :2] + 0.25 * (body[knee, :2] - body[hip, :2]) + 1) * SIZE / 2 - 0.5).astype(int)
         assert mask[y, x]
+
+
+def test_cut_all_out_leaves_the_gaps_beside_everybodys_limbs_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    figure = drawn_figure(SIZE, joints=wide_arms())
+    rgb, alpha = (part[0].permute(1, 2, 0).numpy() for part in (figure.image, figure.matte))
+    closed = alpha[..., 0].copy()
+    across, down = np.meshgrid(*[np.linspace(-1, 1, SIZE, dtype=np.float32)] * 2)
+    between = (np.abs(across) < 0.4) & (down > -0.3) & (down < 0.1)
+    closed[between] = 1  # as networks do, which see all people in one matte
+    picture = opaque((np.concatenate([rgb, rgb], 1) * 255).astype(np.uint8))
+    canvas = place_on_canvas(picture, 2 * SIZE)
+    matte = np.zeros((2 * SIZE, 2 * SIZE), np.float32)
+    matte[canvas.inside] = np.concatenate([closed, closed], 1)
+    monkeypatch.setattr("streamer.rigging.matting.segment_person", lambda *_: matte)
+    people = []
+    for middle in (-0.5, 0.5):
+        face, body = (part[0].numpy() * np.float32(0.5) for part in (figure.face, figure.body))
+        face[:, 0], body[:, 0], body[:, VISIBILITY] = face[:, 0] + middle, body[:, 0] + middle, 1
+        people.append((face, Skeleton(body, None)))
+    left, right = (each.alpha[canvas.inside] for each in cut_all_out(canvas, picture, people))
+    wall = between & (alpha[..., 0] < 0.5)
+    for own, other in ((left[:, :SIZE], right[:, :SIZE]), (right[:, SIZE:], left[:, SIZE:])):
+        assert wall.sum() > 300
+        assert (own[wall] < 0.5).mean() > 0.5
+        assert own[alpha[..., 0] > 0.5].mean() > 0.95
+        assert other.max() < 0.05
