@@ -81,7 +81,7 @@ class SceneTracker:
         self._face: Array | None = None  # of this scene, mean over `_faces` frames
         self._faces = 0
         self._face_due = -math.inf  # seconds, when the next frame is averaged
-        self._candidates: list[Array] | None = None  # faces since a return, until they are compared
+        self._candidates: list[Array] | None = None  # faces that may be somebody else's, until they are compared
 
     def track(self, rgb: Image, captured: float, face: Array | None) -> int:
         """The number of the scene that a frame (H, W, 3) shows. face: (478, 3) of it, camera units; pictures without
@@ -112,7 +112,11 @@ class SceneTracker:
         moved = float(np.linalg.norm(look.head.shift - last.head.shift)) / last.head.scale
         grown = abs(math.log(look.head.scale / last.head.scale))
         jumped = moved > MAX_SHIFT + MAX_SHIFT_SPEED * gap or grown > MAX_GROWTH + MAX_GROWTH_SPEED * gap
-        return (likeness < SAME_PICTURE and not is_same_place) or (jumped and likeness < SAME_WITH_JUMP)
+        if jumped and likeness < SAME_WITH_JUMP:
+            return True
+        if likeness < SAME_PICTURE and is_same_place and self._candidates is None:
+            self._candidates = []  # somebody who moves fast, or somebody else before the same wall: faces tell
+        return likeness < SAME_PICTURE and not is_same_place
 
     def _was_moved(self, look: _Look) -> bool:
         """Whether the camera rests and looks elsewhere than when the scene began."""
@@ -126,7 +130,9 @@ class SceneTracker:
         return look.captured - self._still_since >= STILL_S
 
     def _is_stranger(self, rgb: Image, face: Array, look: _Look) -> bool:
-        """Whether the face that returned after an absence is not this scene's. Averages faces meanwhile."""
+        """Whether a face that returned after an absence, or came with a large change, is not this scene's. Averages
+        faces meanwhile.
+        """
         due = self._candidates is not None or look.captured >= self._face_due
         if not due or look.head.rotation[2, 2] < FACING_COSINE:
             return False

@@ -79,6 +79,22 @@ def test_someone_who_fills_much_of_a_picture_and_moves_fast_before_a_pale_wall_i
         assert tracker.track(rgb, 0.1 * i, motion.face) == 0
 
 
+@pytest.mark.parametrize("other", [False, True])
+def test_a_cut_to_somebody_else_before_the_same_pale_wall_is_told_by_their_face(other):
+    """Most of the picture stays as it was, and the face does not jump; what changes beside it may be an arm."""
+    tracker, wall = SceneTracker(), np.full((HEIGHT, WIDTH, 3), 230, np.uint8)
+    scenes = []
+    for i in range(20 + FACE_FRAMES):
+        motion = person(i * STEP)
+        who = int(other and i >= 20)
+        rgb = picture(wall, motion, who)
+        left = 20 if i < 20 else WIDTH - 36
+        rgb[HEIGHT // 3 :, left : left + 16] = 40
+        scenes.append(tracker.track(rgb, i * STEP, motion.face))
+    assert scenes[:-1] == [0] * (len(scenes) - 1)
+    assert scenes[-1] == int(other)
+
+
 def test_someone_who_moves_is_in_the_same_scene():
     camera = Camera()
     for i in range(60):
