@@ -6,8 +6,8 @@ compiled into it, too.
 
 from __future__ import annotations
 
+import ast
 import hashlib
-import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 ROOT = Path(__file__).resolve().parents[1]  # of the packages
-_IMPORT = re.compile(r"^\s*(?:from|import) ((?:kernels|training)\.[\w.]+)", re.MULTILINE)  # of those with compiled code
+_PACKAGES = ("kernels", "training")  # those with compiled code
 
 
 class CodeCache(FunctionCache):  # type: ignore[misc]  # numba has no types
@@ -29,9 +29,19 @@ class CodeCache(FunctionCache):  # type: ignore[misc]  # numba has no types
         stamp = self._impl.locator.get_source_stamp(), source_digest(Path(function.__code__.co_filename))
         self._cache_file = _CodeFiles(self._cache_path, self._impl.filename_base, stamp)
 
+    def has(self, types: tuple[Any, ...], target: Any) -> bool:
+        """Whether the code for arguments of these types of numba is kept. target: the context of the dispatcher."""
+        target.refresh()
+        return self._cache_file.has(self._index_key(types, target.codegen()))
+
 
 class _CodeFiles(IndexDataCacheFile):  # type: ignore[misc]
     """An index and the code of each signature. What was kept of other sources goes with the first of them."""
+
+    def has(self, key: Any) -> bool:
+        """Whether there is code for a key of the index."""
+        name = self._load_index().get(key)
+        return name is not None and Path(self._data_path(name)).is_file()
 
     def save(self, key: Any, data: Any) -> None:
         """See numba."""
@@ -68,5 +78,12 @@ def sources_of(path: Path) -> set[Path]:
 @cache
 def _imported(path: Path) -> tuple[Path, ...]:
     """Where the modules may be that a source file imports."""
-    modules = [ROOT.joinpath(*name.split(".")) for name in _IMPORT.findall(path.read_text(encoding="utf-8"))]
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None and not node.level:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)  # each of which may be a module
+    modules = [ROOT.joinpath(*name.split(".")) for name in names if name.partition(".")[0] in _PACKAGES]
     return tuple(place for each in modules for place in (each.with_suffix(".py"), each / "__init__.py"))

@@ -11,6 +11,7 @@ from typing import Any
 import numba
 from numba import njit
 from numba.core import event
+from numba.core.sigutils import normalize_signature
 
 from kernels.cache_folder import temporary_cache_folder
 from kernels.code_cache import CodeCache
@@ -65,6 +66,23 @@ def compile_cached(**options: Any) -> Callable[[Function], Function]:
         return compiled
 
     return decorate
+
+
+def lacks_code(function: Any, signature: str) -> bool:
+    """Whether code of a function of `compile_cached` can be kept, and is not yet. signature: types of its arguments, as
+    numba writes them.
+    """
+    kept = function._cache
+    return isinstance(kept, CodeCache) and not kept.has(_types(signature), function.targetctx)
+
+
+def compile_for(function: Any, signature: str) -> None:
+    """Load or compile a function of `compile_cached` for arguments of these types, and keep its code."""
+    function.compile(_types(signature))
+
+
+def _types(signature: str) -> tuple[Any, ...]:
+    return tuple(normalize_signature(f"void({signature})")[0])
 
 
 @cache

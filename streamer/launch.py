@@ -16,6 +16,7 @@ from streamer.engine.output_feed import OutputFeed
 from streamer.errors import OutputError
 from streamer.generation.device import choose_device
 from streamer.generation.factory import make_pipeline
+from streamer.generation.kernel_compilation import KernelCompilation
 from streamer.generation.separate_preparation import SeparatePreparation
 from streamer.other_programs import OtherPrograms
 from streamer.rigging.backdrop import load_backdrop
@@ -84,6 +85,9 @@ def launch(
             made, settings, phone=phone, camera=feed, recorder=others.recorder, osc=ports.controls, tell=lines.line
         )  # fmt: skip
         others.count_in(server.metrics)
+        if made.compilation is not None:
+            opened.callback(made.compilation.close)
+            made.compilation.start()
         run(server, settings, listening, lines.line, None if certificate is None else certificate.context, show_page)
 
 
@@ -133,6 +137,7 @@ def make_engine(
     lines.line("warm; compiled for this machine, the next start is quicker" if compiled_functions() else "warm")
     lines.begin("opening the page")
     pictures = PictureProcess()
+    compilation = KernelCompilation() if pipeline.device.type == "cpu" else None
     engine = Engine(
         pipeline,
         partial(TrackerProcess, PersonTracker),
@@ -140,12 +145,12 @@ def make_engine(
         max_sessions=settings.max_sessions,
         frame_hook=frame_hook,
         min_fps=settings.min_fps,
-        preparation=SeparatePreparation(pipeline, pictures),
+        preparation=SeparatePreparation(pipeline, pictures, compilation),
         governed=pipeline.device.type == "cpu",
         feed=trackers,
     )
     engine.start()
-    return MadeEngine(engine, avatar, picture.name, pictures, backdrop)
+    return MadeEngine(engine, avatar, picture.name, pictures, backdrop, compilation)
 
 
 def compiled_words() -> str:

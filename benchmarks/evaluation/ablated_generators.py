@@ -22,6 +22,9 @@ class GeneratorWrapper:
     def encode_reference(self, rig: Rig, views: Sequence[View] = ()) -> Reference:
         return self.inner.encode_reference(rig, views)
 
+    def at_rest(self, reference: Reference, *rest: Any) -> Any:
+        return self.inner.at_rest(reference, *rest)
+
     def open(self, reference: Reference) -> State:
         return self.inner.open(reference)
 

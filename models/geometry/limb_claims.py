@@ -42,6 +42,7 @@ ON_PERSON = 0.5  # alpha from which a pixel beside the torso is the person's
 HIDDEN_WIDTH = 0.7  # half widths that a leg keeps where something covers it
 HAND_FROM = 1.85  # s of an arm from which bare skin beside it is the hand's
 STRIP_DIVISOR = 64  # of the canvas's side: half the width up to which what stays beside a limb goes with it
+GROWTH_DIVISOR = 8  # of the canvas's side: pixels up to which skin that goes on beside a hand is followed
 SKIN_TINT, SKIN_LIGHT = 0.2, 0.8  # logs of colour and of brightness by which skin may differ from the face's
 DARK = 0.1  # added before the logarithm
 SKIN_CLOTHES = 0.2  # share of skin's colour on a torso from which clothes count as having it
@@ -108,11 +109,12 @@ def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends:
         core &= (s < ends[..., None, None]) | (~on_hull & (alpha > ON_PERSON)[:, None])
         beyond_root = s > const_floats(piece_roots(pieces), s.device)[:, None, None]
         under_root, core, loose = core & ~beyond_root, core & beyond_root, loose & beyond_root
-    # Bare skin beside a hand is the hand's, whatever it lies before, and so is what would stay as a thin strip.
-    bare = (
-        inside & (s > HAND_FROM) & arms(pieces, s.device)[:, None, None] & (skin & in_picture & ~on_head[:, 0])[:, None]
-    )
-    loose |= bare & ~core & (distance > 1)
+    # Bare skin beside a hand is the hand's, whatever it lies before, but for what goes on beyond it, as thighs and a
+    # neckline do; and so is what would stay as a thin strip.
+    beside = inside & (s > HAND_FROM) & arms(pieces, s.device)[:, None, None] & (distance > 1)
+    free = skin & in_picture & ~core.any(1)
+    bare = free & ~on_head[:, 0] & ~goes_on(free, ~(inside & arms(pieces, s.device)[:, None, None]).any(1), size)
+    loose |= beside & bare[:, None] & ~core
     strips = thin_parts((alpha > ON_PERSON) & ~(core | loose).any(1), on_hull[:, 0] | on_head[:, 0], size)
     segments = torch.arange(pieces, device=s.device) < LIMB_PIECES
     loose |= inside & (distance > 1) & segments[:, None, None] & strips[:, None]
@@ -142,6 +144,18 @@ def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends:
         taken |= fingers & inside & (distance < FINGER_RIM) & ~on_head
     taken = taken.any(1, keepdim=True).to(s.dtype)
     return Claim(covered, visible.to(s.dtype), taken, ends)
+
+
+def goes_on(skin: Tensor, beyond: Tensor, size: int) -> Tensor:
+    """(B, S, S) bool, the parts of skin (B, S, S), bool, that are joined to more of it than a finger, beyond the reach
+    of arms (B, S, S), bool: up to `GROWTH_DIVISOR` of the canvas's side away.
+    """
+    outside = skin & beyond
+    grown = (outside & ~thin_parts(outside, torch.zeros_like(outside), size))[:, None].to(torch.float32)
+    allowed = skin[:, None].to(torch.float32)
+    for _ in range(size // GROWTH_DIVISOR):
+        grown = dilate(grown, 1) * allowed
+    return grown[:, 0] > 0.5
 
 
 def thin_parts(rest: Tensor, torso: Tensor, size: int) -> Tensor:

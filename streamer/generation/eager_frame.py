@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from functools import partial
 
 import torch
+from torch import Tensor
 
 from kernels.pixels import to_bytes
 from models.compositor import compose, drawn_maps
-from models.geometry.guidance import make_guidance
+from models.geometry.guidance import Guidance, make_guidance
 from models.geometry.retarget import Pose, rest_pose, retarget
 from models.geometry.rig import Rig
 from models.geometry.views import View
 from streamer.generation.background import stack_backgrounds
 from streamer.generation.controls import Controls
 from streamer.generation.driver_batch import DriverBatch
-from streamer.generation.generator import Generator, Reference, State
+from streamer.generation.generator import Generator, Prediction, Reference, State
 from streamer.generation.recorded_function import RecordedFunction
 from streamer.generation.renderer import FrameBatch, Planes
 from streamer.generation.view import frame_bounds
@@ -29,9 +30,8 @@ COLOURS, ALPHA = slice(3), slice(3, 4)  # channels of composed frames
 class EagerFrame:
     """Renders with any generator; each stage is launched on its own and measured under its own name.
 
-    On a CPU a first frame of each picture, but for what the network adds, is drawn when it is prepared: what only its
-    own frames need, as limbs do, is recorded then, and compiled where this machine has not needed it before, which
-    takes some 20 s.
+    On a CPU a first frame of each picture is drawn when it is prepared, with an edit that changes nothing: what only
+    its own frames need, as limbs do, is recorded then, and compiled where this machine has not needed it before.
     """
 
     def __init__(self, generator: Generator, device: torch.device) -> None:
@@ -49,13 +49,14 @@ class EagerFrame:
     def encode_reference(self, rig: Rig, views: Sequence[View] = ()) -> Reference:
         reference = self._generator.encode_reference(rig, views)
         if not self.batches:
-            self._rehearse(rig)
+            self._rehearse(reference, rig)
         return reference
 
-    def _rehearse(self, rig: Rig) -> None:
-        """Draw a picture's first frame, but for what the network adds."""
-        guidance = self._guide((rig,), self._retarget((rig,), still_batch(rig)))
-        compose(rig, guidance, make_maps=partial(self._maps, ()))
+    def _rehearse(self, reference: Reference, rig: Rig) -> None:
+        """Draw a picture's first frame, with what the network adds where it adds nothing."""
+        pose = self._retarget((rig,), still_batch(rig))
+        guidance = self._guide((rig,), pose)
+        self._compose(rig, guidance, self._generator.at_rest(reference, rig, pose, guidance))
 
     def open(self, reference: Reference) -> State:
         return self._generator.open(reference)
@@ -77,13 +78,17 @@ class EagerFrame:
         stopwatch.lap("guide")
         prediction = self._generator.predict(batch.states, rig, pose, guidance)
         stopwatch.lap("generate")
-        edit, patches = (None, ()) if prediction is None else (prediction.edit, prediction.patches)
         canvas = rig if _same(batch.canvases, batch.rigs) else _together(batch.canvases)
-        backgrounds = stack_backgrounds(canvas, batch.backgrounds)
-        frames = compose(canvas, guidance, edit, backgrounds, patches, partial(self._maps, ()))
+        frames = self._compose(canvas, guidance, prediction, stack_backgrounds(canvas, batch.backgrounds))
         planes = tuple(to_bytes(frames[:, part]) for part in ((COLOURS, ALPHA) if batch.alpha else (COLOURS,)))
         stopwatch.lap("compose")
         return planes
+
+    def _compose(
+        self, canvas: Rig, guidance: Guidance, prediction: Prediction | None, backgrounds: Tensor | None = None
+    ) -> Tensor:
+        edit, patches = (None, ()) if prediction is None else (prediction.edit, prediction.patches)
+        return compose(canvas, guidance, edit, backgrounds, patches, partial(self._maps, ()))
 
     def _stacked(self, rigs: Sequence[Rig]) -> Rig:
         """The rigs as one batch, kept while the same pictures are live. For the thread that draws."""

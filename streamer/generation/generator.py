@@ -99,6 +99,12 @@ class Generator(Protocol):
         """The reference of a rig of one picture, and of further views of the same character, one picture each."""
         ...
 
+    def at_rest(self, reference: Reference, rig: Rig, pose: Pose, guidance: Guidance) -> Prediction | None:
+        """A prediction that changes nothing, in the form that those of the picture's frames have on a CPU, so that what
+        is drawn of them can be recorded before; None: none is drawn, or nothing is recorded.
+        """
+        ...
+
     def open(self, reference: Reference) -> State:
         """A new stream's memory. Raises DeviceMemoryError if the device has no memory for it."""
         ...
@@ -131,6 +137,9 @@ class GeometryGenerator:
             if any_whole(MovingPicture.of(rig, pose, guidance)):
                 self._whole_eyes((rig,), pose, guidance)
         return reference
+
+    def at_rest(self, reference: Reference, rig: Rig, pose: Pose, guidance: Guidance) -> Prediction | None:
+        return None
 
     def open(self, reference: Reference) -> State:
         return State(reference)
@@ -211,6 +220,9 @@ class NetworkGenerator(Generic[StateT]):
         keys, values = (torch.cat(parts, 3) for parts in zip(*slots, strict=True))
         closeups = make_references(rig.image, rig.face, rig.head, self.config, rig.kind)
         return Reference(focuses[0], keys, values, closeups)
+
+    def at_rest(self, reference: Reference, rig: Rig, pose: Pose, guidance: Guidance) -> Prediction | None:
+        return None
 
     def warm_up(self, rig: Rig, pose: Pose, guidance: Guidance) -> None:
         pass

@@ -130,6 +130,14 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
         self._closeups_around.record(rig, reference, pose, guidance, self._run_closeups)
         return reference
 
+    def at_rest(self, reference: Reference, rig: Rig, pose: Pose, guidance: Guidance) -> Prediction:
+        flow, side = self._flow((rig,), guidance.focus_flow, guidance.box), self.config.side
+        keep, paint = torch.ones(1, 1, side, side), torch.zeros(1, 3, side, side)
+        edit = Edit(torch.zeros_like(flow), keep, paint, torch.zeros_like(flow[:, :1]))
+        if self._transformer_thread is not None:
+            edit = self._propagate((), edit, flow, flow)
+        return Prediction(edit, self._closeups_around.patches(rig, reference, pose, guidance, self._run_closeups))
+
     def predict(self, states: Sequence[OnnxState], rig: Rig, pose: Pose, guidance: Guidance) -> Prediction:
         if len(states) > 1:
             return super().predict(states, rig, pose, guidance)

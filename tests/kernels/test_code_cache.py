@@ -8,11 +8,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from numba.core.caching import NullCache
 from numba.core.registry import CPUDispatcher
 
+from kernels import code_cache
 from kernels.code_cache import ROOT, sources_of
+from kernels.compile import lacks_code
 
 PARTS = {
     "codes.py": "NUMBER = 1\n",
@@ -38,6 +42,13 @@ from kernels.compile import compiled_functions
 from kernels.whole import whole
 print(whole(2), compiled_functions())
 """
+COMPILE = """
+from kernels.compile import compile_for, compiled_functions, lacks_code
+from kernels.whole import whole
+first = lacks_code(whole, "int64")
+compile_for(whole, "int64")
+print(first, lacks_code(whole, "int64"), lacks_code(whole, "float32"), compiled_functions())
+"""
 
 
 @pytest.fixture
@@ -52,10 +63,11 @@ def package(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(package: Path) -> str:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_CACHE")}
+def run(package: Path, program: str = RUN) -> str:
+    removed = ("NUMBA_CACHE", "PYTHONDONTWRITEBYTECODE")  # the code is to lie beside what Python keeps
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(removed)}
     return subprocess.run(
-        [sys.executable, "-c", RUN],
+        [sys.executable, "-c", program],
         check=True,
         env=environment | {"PYTHONPATH": str(package)},
         cwd=package,
@@ -75,6 +87,27 @@ def test_change_of_what_a_kernel_calls_has_it_compiled_anew_and_removes_its_form
     assert run(package) == "50 1\n"
     kept = sorted(path.name.partition("-")[0] for path in (package / "kernels" / "__pycache__").glob("*.nb*"))
     assert kept == ["shared.part", "shared.part", "whole.whole", "whole.whole"], "an index and the code of each"
+
+
+def test_code_is_lacking_until_it_is_kept_for_these_types(package: Path) -> None:
+    assert run(package, COMPILE) == "True False True 2\n"
+    assert run(package, COMPILE) == "False False True 0\n"
+
+
+def test_no_code_is_lacking_where_none_can_be_kept() -> None:
+    assert not lacks_code(SimpleNamespace(_cache=NullCache()), "int64")
+
+
+@pytest.mark.parametrize(
+    "imported", ["import kernels.codes", "from kernels import codes", "from kernels.codes import NUMBER"]
+)
+def test_sources_are_found_however_they_are_imported(tmp_path: Path, imported: str) -> None:
+    (tmp_path / "one.py").write_text(f"def late():\n    {imported}\n")
+    (tmp_path / "kernels").mkdir()
+    (tmp_path / "kernels" / "codes.py").write_text("NUMBER = 1\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(code_cache, "ROOT", tmp_path)
+        assert sources_of(tmp_path / "one.py") == {tmp_path / "one.py", tmp_path / "kernels" / "codes.py"}
 
 
 @pytest.mark.parametrize(

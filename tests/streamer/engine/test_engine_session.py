@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from streamer.effort import FULL
 from streamer.engine import engine_session, governor
 from streamer.generation.controls import Controls
 from streamer.runtime.meter import RECEIVED, TOTAL
+from streamer.tracking.tracker import TrackedMotion
 from tests.support.engines import TIMEOUT_S, admit, received, running, take, until
 from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
 
@@ -66,3 +69,22 @@ def test_session_tells_once_another_avatar_is_drawn_and_at_its_end_where_none_is
         assert first.done(), "another one came before"
         engine.leave(session)
         assert session.wear(never).done(), "it has ended"
+
+
+def test_who_waits_for_another_avatar_is_released_when_the_session_ends() -> None:
+    entered, go_on = threading.Event(), threading.Event()
+
+    class Blocked(FakeTracker):
+        def idle(self, now: float) -> TrackedMotion:
+            entered.set()
+            assert go_on.wait(TIMEOUT_S)
+            return super().idle(now)
+
+    with running(tracker=Blocked) as engine:
+        session, _ = admit(engine)
+        assert entered.wait(TIMEOUT_S)  # so that no motion comes, and nothing is drawn
+        coming = session.wear(FakeAvatar(32, 32))
+        assert not coming.done()
+        engine.leave(session)
+        coming.result(TIMEOUT_S)
+        go_on.set()

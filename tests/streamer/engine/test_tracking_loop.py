@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,14 +11,16 @@ import pytest
 
 from models.geometry.topology import LOWER_LIP_INNER
 from streamer.engine import camera_silence, tracking_loop
+from streamer.engine.draw_schedule import DrawSchedule
 from streamer.engine.engine import Engine
+from streamer.frames import CameraFrame
 from streamer.generation.controls import Controls
 from streamer.runtime.sound_feed import SoundFeed
 from streamer.sources import mixer
 from streamer.sources.expression import REST, Expression, weights
 from streamer.sources.source import Moment
 from streamer.tracking.shown_body import WHOLE_BODY, ShownBody
-from streamer.tracking.tracker import Wanted
+from streamer.tracking.tracker import TrackedMotion, Wanted
 from tests.support.engines import TIMEOUT_S, admit, brightness, received, running, take, until
 from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
 
@@ -83,6 +87,36 @@ def test_session_passes_body_and_smoothing_to_the_tracker_while_live() -> None:
         until(lambda: trackers[0].wanted == Wanted(mirrored=True, body=False, smoothing=1.5), "the controls")
         session.controls = Controls()
         until(lambda: trackers[0].wanted == Wanted(mirrored=True), "the usual controls")
+
+
+def test_a_frame_is_begun_by_how_long_those_took_that_are_moved_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures take 100 s to be tracked on this clock, idle motions do not."""
+    trackers, passed = [FakeTracker()], [0.0]
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + passed[0], perf_counter=time.perf_counter)
+    monkeypatch.setattr(tracking_loop, "time", clock)
+    leads: list[tuple[int, int, float]] = []  # with how many pictures were tracked, and how often it idled
+
+    class Slow(FakeTracker):
+        def track(self, frame: CameraFrame) -> TrackedMotion:
+            passed[0] += 100
+            return super().track(frame)
+
+    def wait_for_turn(_: DrawSchedule, is_wanted: Any, lead_s: float) -> None:
+        leads.append((trackers[0].tracked, trackers[0].idled, lead_s))
+
+    trackers[0] = Slow()
+    monkeypatch.setattr(DrawSchedule, "wait_for_turn", wait_for_turn)
+    with running(tracker=lambda: trackers[0]) as engine:
+        session, _ = admit(engine)
+        for pictures in (1, 2):
+            idled = trackers[0].idled
+            until(lambda before=idled: trackers[0].idled > before + 5, "idle motions")  # type: ignore[misc]
+            session.camera.put(received())
+            until(lambda count=pictures: trackers[0].tracked == count, "a tracked picture")  # type: ignore[misc]
+        until(lambda: leads[-1][0] == 2, "the lead of the last one")
+    for tracked, idled, lead_s in leads:
+        follows_picture = (tracked, idled) == min(each[:2] for each in leads if each[0] == tracked) and tracked > 0
+        assert (lead_s > 50) is follows_picture
 
 
 def test_session_keeps_some_motions_of_a_live_face_alone() -> None:

@@ -23,16 +23,20 @@ from streamer.effort import FULL
 from streamer.errors import DeviceMemoryError
 from streamer.generation.avatar import Avatar
 from streamer.generation.controls import Controls
-from streamer.generation.eager_frame import EagerFrame
+from streamer.generation.eager_frame import EagerFrame, still_batch
 from streamer.generation.factory import make_pipeline
 from streamer.generation.generator import GeometryGenerator, Reference
+from streamer.generation.onnx_generator import OnnxGenerator
 from streamer.generation.pipeline import AvatarPipeline
 from streamer.generation.recorded_function import RecordedFunction
+from streamer.generation.renderer import FrameBatch
 from streamer.generation.stream import FrameRequest
 from streamer.options import Background
 from streamer.rigging.backdrop import Backdrop, cover_canvas
 from streamer.rigging.picture import Picture, load_picture
+from streamer.runtime.stopwatch import Stopwatch
 from streamer.tracking.motion import Motion
+from tests.support.bodies import drawn_figure
 from tests.support.devices import needs_cuda
 from tests.support.networks import small_network
 
@@ -76,6 +80,19 @@ def test_still_driver_returns_the_picture(pipeline: AvatarPipeline, avatar: Avat
     assert error[~edge].max() <= 2
     assert error[edge].mean() <= 3
     assert set(frame.stages) == {"retarget", "guide", "generate", "compose"}
+
+
+@pytest.mark.parametrize("live", [True, False])
+@torch.inference_mode()
+def test_first_frame_of_a_body_with_the_network_finds_all_recorded_too(
+    live: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renderer = EagerFrame(OnnxGenerator(small_network(), torch.device("cpu"), 1, live=live), torch.device("cpu"))
+    rig = drawn_figure(96)
+    reference = renderer.encode_reference(rig)
+    monkeypatch.setattr(RecordedFunction, "_record", lambda *_: pytest.fail("a frame waits for a recording"))
+    batch = FrameBatch([renderer.open(reference)], [rig], [rig], still_batch(rig), [None], False)
+    assert renderer.draw(batch, Stopwatch(renderer.device))[0].shape == (1, 96, 96, 3)
 
 
 @pytest.mark.parametrize("background", ["original", "colour", "transparent"])

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from streamer.rigging.picture import Picture
+from streamer.rigging.picture import Picture, PictureError
 from streamer.server import server_messages, session_pictures
 from streamer.server.page_messages import Control
 from streamer.server.session import Session
@@ -252,6 +252,41 @@ async def test_picture_is_ready_once_the_engine_has_changed_over_to_it() -> None
         while pictures.is_busy:
             await asyncio.sleep(0.01)
         assert pictures.status.stage == "ready"
+
+
+async def test_picture_that_is_chosen_while_another_cannot_be_framed_gets_its_frame(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Failing(FakePipeline):
+        begun, may_end = threading.Event(), threading.Event()
+
+        def prepare(self, picture: Picture, points: Any, framing: Any, *rest: Any) -> FakeAvatar:
+            if framing.aspect == "16:9" and picture.name == "red.png":
+                self.begun.set()
+                assert self.may_end.wait(20)
+                raise PictureError("red.png has no such frame.")
+            return super().prepare(picture, points, framing, *rest)
+
+    monkeypatch.setattr(session_pictures, "REFRAME_DELAY_S", 0.0)
+    pipeline = Failing(size=128)
+    async with live_session(pipeline) as (_, session):
+        pictures = session.pictures
+        pictures.show()
+        for name, colour in (("green.png", GREEN), ("red.png", RED)):
+            with pictures.upload():
+                pictures.change(Picture(np.full((8, 8, 4), (*colour, 255), np.uint8), name), name, name)
+            while pictures.is_busy:
+                await asyncio.sleep(0.01)
+        await session.handle(Control(aspect="16:9"))
+        assert await asyncio.to_thread(pipeline.begun.wait, 20)
+        pictures.use_kept("green.png", ("green.png",))
+        while pictures.is_busy:
+            await asyncio.sleep(0.01)
+        pipeline.may_end.set()
+        async with asyncio.timeout(20):
+            while pictures.avatar.layout is None or pictures.avatar.layout.framing.aspect != "16:9":
+                await asyncio.sleep(0.01)
+        assert pictures.name == "green.png"
 
 
 async def test_what_is_told_of_a_picture_is_always_true_of_what_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
