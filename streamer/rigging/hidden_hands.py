@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from models.geometry.body import (
     LEFT_ELBOW,
@@ -20,7 +22,15 @@ from models.geometry.body import (
     RIGHT_WRIST,
 )
 from models.geometry.hand import HAND_WRIST, MIDDLE_ROOT
-from models.geometry.limb_curve import FINGERS, FOREARM_PIECES, LIMB_SAMPLES, limb_samples
+from models.geometry.limb_claims import DARK, ON_PERSON, SKIN_LIGHT, SKIN_TINT
+from models.geometry.limb_curve import (
+    FINGERS,
+    FOREARM_PIECES,
+    LIMB_SAMPLES,
+    limb_polylines,
+    limb_samples,
+    place_on_limb,
+)
 from streamer.rigging.canvas import Array
 from streamer.rigging.finger_outline import MIN_CONFIDENCE, FingerOutlines, finger_shapes, palm_width
 from streamer.rigging.limb_outline import LimbOutlines
@@ -42,6 +52,10 @@ PALM_RANGE = (0.75, 1.35)  # of a palm that was found, over that
 PALM_AT = (1.95, 2.0, 2.15, 2.3, 2.45, 2.57, 2.67, 3.1)
 THUMB_SIDE = (0.24, 0.24, 0.33, 0.38, 0.4, 0.4, 0.37, 0.3)
 OTHER_SIDE = (0.24, 0.24, 0.32, 0.36, 0.39, 0.38, 0.33, 0.2)
+# In lengths of the palm from the wrist, and to both sides: where the picture shows a palm, and where a fist ends.
+PALM_SEEN, FIST_END, ACROSS = (0.35, 0.75), 0.95, 0.25
+AT_BORDER = 0.12  # lengths of the palm before the picture's border that a hand fills if the border cuts it
+MIN_CUT = 0.3  # share of that which must look as the palm does
 FIRST_JOINT = 10  # point of a hand: the middle finger's joint after the knuckle
 SIDES = (
     (LEFT_ELBOW, LEFT_WRIST, LEFT_INDEX, LEFT_PINKY, LEFT_THUMB),
@@ -66,11 +80,12 @@ class CompletedHands:
 
 
 def complete_hands(
-    body: Array, hands: Array | None, limbs: LimbOutlines, fingers: FingerOutlines | None
+    rgb: Array, alpha: Array, body: Array, hands: Array | None, limbs: LimbOutlines, fingers: FingerOutlines | None
 ) -> CompletedHands | None:
     """Add the hands that hang beyond the picture's border on forearms that it shows; None where there are none.
 
-    body (33, 4), hands (2, 21, 4): joints and points, canvas units. fingers: of hands that the picture shows open.
+    rgb (S, S, 3), alpha (S, S): the picture and the person's alpha. body (33, 4), hands (2, 21, 4): joints
+    and points, canvas units. fingers: of hands that the picture shows open.
     """
     found = np.zeros((2, len(SHAPE), 4), np.float32) if hands is None else hands.copy()
     radii = np.zeros((2 * FINGERS, LIMB_SAMPLES, 2), np.float32) if fingers is None else fingers.radii.copy()
@@ -84,7 +99,11 @@ def complete_hands(
         length = palm_length(body, found[side])
         along = (wrist - elbow) / max(float(np.linalg.norm(wrist - elbow)), 1e-6)
         points = usual_hand(wrist, along, length, side)
-        if not is_beyond(points if found[side, :, CONFIDENCE].min() < MIN_CONFIDENCE else found[side], limbs):
+        if found[side, :, CONFIDENCE].min() >= MIN_CONFIDENCE:
+            beyond = is_beyond(found[side], limbs)
+        else:
+            beyond = is_beyond(points, limbs) and not is_fist(rgb, alpha, wrist, length * along, limbs)
+        if not beyond:
             continue
         hidden[side] = 1
         found[side] = points
@@ -92,7 +111,7 @@ def complete_hands(
         body[list(joints[2:]), :2] = points[list(JOINT_POINTS), :2]
         radii[of_hand] = palm_width(points) * finger_shapes()[..., None]
         shown[of_hand] = 1
-        arms[side] = with_palm(arms[side], length, side)
+        arms[side] = with_palm(arms[side], length, side, shown_samples(body, side, limbs))
     if not hidden.any():
         return None
     return CompletedHands(body, found, replace(limbs, radii=arms), FingerOutlines(radii, shown), hidden)
@@ -124,9 +143,45 @@ def is_beyond(points: Array, limbs: LimbOutlines) -> bool:
     return bool(((place < limbs.inside[:2]) | (place > limbs.inside[2:])).any())
 
 
-def with_palm(radii: Array, length: float, side: int) -> Array:
-    """Half widths (`LIMB_SAMPLES`, 2) of an arm that ends in a usual hand with a palm of this length."""
+def is_fist(rgb: Array, alpha: Array, wrist: Array, palm: Array, limbs: LimbOutlines) -> bool:
+    """Whether the picture (S, S, 3) with a person's alpha (S, S) shows that a hand ends before its border, as a fist.
+
+    wrist (2,): canvas units. palm (2,): from there to the knuckles.
+    """
+    steps = np.linspace(0, 2, 81)
+    places = wrist + steps[:, None] * palm
+    inside = ((places > limbs.inside[:2]) & (places < limbs.inside[2:])).all(1)
+    end = float(steps[np.logical_and.accumulate(inside)].max(initial=0.0))
+    if end < FIST_END:
+        return False
+    size, across = rgb.shape[0], np.linspace(-ACROSS, ACROSS, 9)[:, None] * np.array([-palm[1], palm[0]])
+
+    def seen(start: float, stop: float) -> tuple[Array, Array]:
+        along = wrist + np.linspace(start, stop, 9)[:, None] * palm
+        pixels = ((along[:, None] + across + 1) * size / 2 - 0.5).astype(np.float32)
+        colours, person = (cv2.remap(image, pixels, None, cv2.INTER_LINEAR) for image in (rgb, alpha))
+        return np.log(colours.reshape(-1, 3) + DARK), person.reshape(-1)
+
+    skin = np.median(seen(*PALM_SEEN)[0], 0)
+    colours, person = seen(end - AT_BORDER, end)
+    light = (colours - skin).mean(1)
+    tint = np.abs(colours - skin - light[:, None]).max(1)
+    alike = (tint < SKIN_TINT) & (np.abs(light) < SKIN_LIGHT) & (person > ON_PERSON)
+    return bool(alike.mean() < MIN_CUT)
+
+
+def shown_samples(body: Array, side: int, limbs: LimbOutlines) -> NDArray[np.bool_]:
+    """(`LIMB_SAMPLES`,) which samples of an arm of joints (33, 4) lie within the picture's border."""
+    line = limb_polylines(torch.from_numpy(body)[None])[0, side]
+    places = place_on_limb(line, limb_samples(line.device), torch.zeros(LIMB_SAMPLES)).numpy()
+    return np.asarray(((places > limbs.inside[:2]) & (places < limbs.inside[2:])).all(1))
+
+
+def with_palm(radii: Array, length: float, side: int, shown: NDArray[np.bool_]) -> Array:
+    """Half widths (`LIMB_SAMPLES`, 2) of an arm that ends in a usual hand with a palm of this length, but for what is
+    shown (`LIMB_SAMPLES`,) of it: cuffs and hands that were traced.
+    """
     s = limb_samples(torch.device("cpu")).numpy()
     thumb, other = (length * np.interp(s, PALM_AT, widths) for widths in (THUMB_SIDE, OTHER_SIDE))
     palm = np.stack([other, thumb] if side == 0 else [thumb, other], -1)
-    return np.where(s[:, None] >= PALM_AT[0], palm, radii).astype(np.float32)
+    return np.where((s >= PALM_AT[0])[:, None] & ~shown[:, None], palm, radii).astype(np.float32)

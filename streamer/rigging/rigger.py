@@ -260,7 +260,8 @@ def with_hands(character: Character) -> tuple[Character, Array | None]:
     """A character with hands where the picture's border hides them, and which (2,) were added; None where none were."""
     if character.body is None or character.limbs is None:
         return character, None
-    added = complete_hands(character.body, character.hands, character.limbs, character.fingers)
+    rgb, alpha = character.rgb, character.alpha
+    added = complete_hands(rgb, alpha, character.body, character.hands, character.limbs, character.fingers)
     if added is None:
         return character, None
     completed = replace(character, body=added.body, hands=added.hands, limbs=added.limbs, fingers=added.fingers)

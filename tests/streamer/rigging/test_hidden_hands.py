@@ -2,17 +2,30 @@
 
 import numpy as np
 import pytest
+import torch
 
 from models.geometry.body import LEFT_INDEX, LEFT_PINKY, LEFT_WRIST, RIGHT_WRIST
 from models.geometry.hand import HAND_WRIST, INDEX_ROOT, PINKY_ROOT
-from models.geometry.limb_curve import FINGERS, LIMB_SAMPLES, LIMBS, SEGMENTS_OF_LIMB
+from models.geometry.limb_curve import (
+    FINGERS,
+    LIMB_SAMPLES,
+    LIMBS,
+    SEGMENTS_OF_LIMB,
+    limb_polylines,
+    limb_samples,
+    place_on_limb,
+)
 from streamer.rigging.canvas import Array
 from streamer.rigging.finger_outline import FingerOutlines, find_fingers
-from streamer.rigging.hidden_hands import CompletedHands, complete_hands
+from streamer.rigging.hidden_hands import CompletedHands, palm_length
+from streamer.rigging.hidden_hands import complete_hands as complete_in
 from streamer.rigging.limb_outline import LimbOutlines
-from tests.support.bodies import figure_hands, figure_joints
+from tests.support.bodies import LEG, SKIN, figure_hands, figure_joints
 
 WRIST_Y = 0.1  # of the figure
+SIZE = 256
+ALL_SKIN = np.broadcast_to(np.float32(SKIN), (SIZE, SIZE, 3)).copy()
+PERSON = np.ones((SIZE, SIZE), np.float32)
 
 
 def body() -> Array:
@@ -23,6 +36,12 @@ def outlines(lower_border: float, arms: bool = True) -> LimbOutlines:
     shown = np.full((LIMBS, SEGMENTS_OF_LIMB), float(arms), np.float32)
     borders = np.array([-1, -1, 1, lower_border], np.float32)
     return LimbOutlines(np.full((LIMBS, LIMB_SAMPLES, 2), 0.05, np.float32), shown, borders)
+
+
+def complete_hands(
+    body: Array, hands: Array | None, limbs: LimbOutlines, fingers: FingerOutlines | None, rgb: Array = ALL_SKIN
+) -> CompletedHands | None:
+    return complete_in(rgb, PERSON, body, hands, limbs, fingers)
 
 
 @pytest.fixture
@@ -59,6 +78,33 @@ def test_what_the_picture_shows_of_limbs_stays(added: CompletedHands) -> None:
     palm = LIMB_SAMPLES * 2 // 3  # of the samples; the wrist is at .7 of them
     assert np.array_equal(added.limbs.radii[:, :palm], before[:, :palm])
     assert np.array_equal(added.limbs.radii[2:], before[2:])  # legs
+
+
+def test_cuffs_that_reach_over_the_wrist_stay_as_far_as_the_picture_shows_them() -> None:
+    limbs = outlines(WRIST_Y + 0.07)
+    limbs.radii[:2] = 0.11  # wide sleeves
+    found = complete_hands(body(), None, limbs, None)
+    assert found is not None and found.hidden.tolist() == [1, 1]
+    s = limb_samples(torch.device("cpu")).numpy()
+    line = limb_polylines(torch.from_numpy(found.body)[None])[0, 0]
+    y = place_on_limb(line, limb_samples(line.device), torch.zeros(LIMB_SAMPLES))[:, 1].numpy()
+    shown = y < WRIST_Y + 0.07
+    assert s[shown].max() > 2.1
+    assert (found.limbs.radii[0, shown] == np.float32(0.11)).all()
+    assert found.limbs.radii[0, ~shown].max() < 0.1
+
+
+def test_a_fist_that_ends_before_the_border_is_no_hidden_hand() -> None:
+    rgb = ALL_SKIN.copy()
+    length = palm_length(body(), np.zeros((21, 4), np.float32))
+    end = WRIST_Y + 1.05 * length
+    below = round((end + 1) * SIZE / 2)
+    rgb[below:] = LEG  # trousers behind the fist
+    border = end + 0.2 * length
+    assert complete_hands(body(), None, outlines(border), None) is not None  # one that goes on to the border is cut
+    assert complete_hands(body(), None, outlines(border), None, rgb) is None
+    found = complete_hands(body(), None, outlines(WRIST_Y + 0.5 * length), None, rgb)
+    assert found is not None and found.hidden.tolist() == [1, 1]
 
 
 def test_no_hands_are_added_where_the_picture_shows_them_or_no_arms() -> None:
