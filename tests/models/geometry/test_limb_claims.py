@@ -66,6 +66,14 @@ def test_what_hangs_on_an_arm_in_thin_strips_leaves_with_it(
     assert left_behind(rig, strip, colour) < 0.05
 
 
+def test_bare_skin_beside_a_hand_that_goes_on_beyond_it_stays() -> None:
+    thigh = (GRID[..., 0] > 0.2) & (GRID[..., 0] < 0.4) & (GRID[..., 1] > 0.12) & (GRID[..., 1] < 0.6)
+    rig = painted(thigh, SKIN)
+    near = beside(LEFT_WRIST, LEFT_PINKY, 0.03) & thigh & (GRID[..., 0] < 0.32)
+    assert near.sum() > 30
+    assert left_behind(rig, near, SKIN) > 0.8
+
+
 def test_what_is_thin_is_gone_when_a_mask_is_opened() -> None:
     torso, rest = torch.zeros(1, SIZE, SIZE, dtype=torch.bool), torch.zeros(1, SIZE, SIZE, dtype=torch.bool)
     torso[0, 50:200, 50:150] = True
