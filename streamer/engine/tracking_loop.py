@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import defaultdict
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -60,7 +61,9 @@ class TrackingLoop:
         self._mixer = live_mixer(session.sound)
         self._to_rgb = Converter()
         self._tracked_pictures = 0
-        self._durations = RecentDurations()  # from the begin of a frame until its motion is there
+        # From the begin of a frame until its motion is there, by what moves it: a tracked picture takes longer.
+        self._durations: defaultdict[tuple[Mover, bool], RecentDurations] = defaultdict(RecentDurations)
+        self._kind: tuple[Mover, bool] = "idle", False  # of the last frame
         self._silence = CameraSilence()
         self._voice_frames = VoiceFrames()
         self._wanted = Wanted()
@@ -75,7 +78,8 @@ class TrackingLoop:
             self._look_for(self._now_wanted())
             self._tracker.adopt(self._session.adopted)
         while True:
-            self._schedule.wait_for_turn(lambda: not self._session.motions, self._durations.quantile(LEAD_QUANTILE))
+            lead_s = self._durations[self._kind].quantile(LEAD_QUANTILE)
+            self._schedule.wait_for_turn(lambda: not self._session.motions, lead_s)
             self._idle = self._idle_ahead()
             self._put(self._next_move())
 
@@ -117,7 +121,8 @@ class TrackingLoop:
         moment = Moment(now, tracked.is_seen and is_on_time, wanted, tracked.motion.captured)
         eased = tracked if self._program is None else self._changeover.eased(tracked, move.mover, now)
         motion, neutral = self._mixer.mix(eased.motion, eased.neutral, moment)
-        self._durations.add(time.monotonic() - self._began_at)
+        self._kind = move.mover, move.picture is not None
+        self._durations[self._kind].add(time.monotonic() - self._began_at)
         if self._voice_frames.take(motion.face, self._began_at) or not session.speaks_unseen:
             mixed = replace(eased, motion=motion, neutral=neutral)
             session.motions.put(PendingMotion(mixed, move.picture if self._keeps_camera else None, time.monotonic()))

@@ -327,8 +327,8 @@ class SessionPictures:
                     await self._draw(framed)
                 now = self.avatar
                 await self._send(PictureStatus("framed", self.name, now.width, now.height, views=now.views))
-            if framed is avatar:
-                return
+            if framed is avatar and self.avatar is avatar:
+                return  # it failed, and would again
 
 
 def _done(avatar: Avatar) -> Future[Avatar]:
