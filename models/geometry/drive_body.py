@@ -11,13 +11,17 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from models.geometry.body import (
     END_JOINTS,
     HAND_JOINTS,
     HEAD_JOINTS,
     JOINTS,
+    LEFT_ELBOW,
+    LEFT_HIP,
     LEFT_SHOULDER,
+    RIGHT_ELBOW,
     RIGHT_SHOULDER,
     SHOULDERS,
 )
@@ -39,6 +43,8 @@ from models.geometry.topology import HeadTransform
 
 MIN_KEPT = 0.05  # of displacements that bounds leave, at least
 FEET = len(END_JOINTS) - len(HAND_JOINTS)  # how many joints of `END_JOINTS` are of feet
+ELBOWS = slice(LEFT_ELBOW, RIGHT_ELBOW + 1)
+ARM_PAIRS = (LEFT_HIP - LEFT_ELBOW) // 2  # joints of an arm below its shoulder; left and right take turns
 _PLACED = (*FIRST_JOINTS, *SECOND_JOINTS, *THIRD_JOINTS, *END_JOINTS)
 BELOW_HEAD = tuple(_PLACED.index(joint) for joint in range(HEAD_JOINTS.stop, JOINTS))  # of those, by number
 
@@ -51,7 +57,7 @@ SPINE_NOISE = 0.15  # of the length of a tracked spine: log, over that of the bo
 MAX_TORSO_ANGLE = 0.6  # radians: limit of the rotation in the picture's plane
 MAX_TORSO_GROWTH = 0.5  # log of size
 MIN_LINE_GROWTH = (-1.6, -1.6, -0.9)  # log of the length of each: the first two shorten in a turn, the spine in a bow
-MAX_WIDENING = 0.2  # log of length by which they grow more than the body: one seen from the side shows no more of it
+MAX_WIDENING = 0.5  # log of length by which they grow more than the body: one seen from the side shows no more of it
 RELIABLE_LINE = (0.3, 0.6)  # of a line's usual length: shorter ones have no direction, longer ones do
 USUAL_LINES = (1.0, 0.68)  # full lengths of the lines of shoulders and hips, in sizes of the body
 
@@ -244,6 +250,10 @@ def drive_depth(rest: Tensor, driver: Tensor, trunks: Trunk, strength: Tensor) -
     ratio = trunks.size[:batch] / trunks.size[2 * batch :].clamp_min(1e-4)
     at_rest = rest[..., 2:3] - middle[:batch]
     own = (driver[..., 2:3] - middle[batch : 2 * batch]) * ratio[:, None]
+    # Arms that the picture hides behind the torso come before it only where the driver's are as far before their own.
+    hidden = (1 - rest[:, ELBOWS, 3:]).repeat(1, ARM_PAIRS, 1)
+    further = own + at_rest.clamp_min(0) * F.pad(hidden, (0, 0, LEFT_ELBOW, JOINTS - LEFT_HIP))
+    own = torch.minimum(further, torch.maximum(own, at_rest))
     return middle[:batch] + torch.lerp(at_rest, own, driver[..., 3:] * strength[:, None].clamp_max(1))
 
 

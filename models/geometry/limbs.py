@@ -14,7 +14,7 @@ from models.geometry.constants import gather_rows
 from models.geometry.grid import smoothstep, to_box
 from models.geometry.hidden_hands import HiddenHands
 from models.geometry.inpaint import blur, dilate, pull_push
-from models.geometry.limb_claims import Areas, claim_pixels, is_skin, palm_ends, torso_hull, within
+from models.geometry.limb_claims import CAP_FADE, Areas, claim_pixels, is_skin, palm_ends, torso_hull, within
 from models.geometry.limb_curve import (
     FINGERS,
     FOREARM_PIECES,
@@ -24,6 +24,7 @@ from models.geometry.limb_curve import (
     PIECE_LINES,
     PIECES,
     SECOND_JOINTS,
+    SEGMENTS_OF_LIMB,
     THIRD_JOINTS,
     finger_polylines,
     limb_polylines,
@@ -48,12 +49,15 @@ class Outlines(NamedTuple):
     inside: (B, 4), left, upper, right and lower border of the picture itself; beyond, limbs are unseen. Canvas units.
     hidden: (B, 2), 0 or 1, whether the left and the right hand hang beyond that border, so that they are painted; their
         fingers count as shown. None: no hand does.
+    unseen: (B, 2), 0 or 1, whether the left and the right arm are behind the torso, where the picture shows nothing of
+        them; they count as shown. None: no arm is.
     """
 
     radii: Tensor
     shown: Tensor
     inside: Tensor
     hidden: Tensor | None = None
+    unseen: Tensor | None = None
 
 
 class Limbs(NamedTuple):
@@ -119,7 +123,7 @@ def build_limbs(
     surface, 0..1. body (B, 33, 4): joints. hands (B, 2, 21, 4): their points; used where the outlines have fingers.
     skin (B, 3): colour of the face's.
     """
-    radii, shown, inside, hidden = outlines
+    radii, shown, inside, hidden, unseen = outlines
     size = person.shape[-1]
     polylines, pieces = limb_polylines(body), shown.shape[1]
     if pieces == PIECES:
@@ -135,15 +139,30 @@ def build_limbs(
         hidden_hands = HiddenHands(hidden, gather_rows(ends, FOREARM_PIECES), inside, skin)
         fingers = shown[:, LIMB_PIECES:] * (1 - hidden.repeat_interleave(FINGERS, 1))
         in_picture = torch.cat([shown[:, :LIMB_PIECES], fingers], 1)
+    if unseen is not None:
+        behind_torso = F.pad(unseen.repeat_interleave(SEGMENTS_OF_LIMB, 1), (0, shown.shape[1] - 2 * SEGMENTS_OF_LIMB))
+        in_picture = in_picture * (1 - behind_torso)
     bare = is_skin(person, skin, head[:, 0], hull)
     areas = Areas(person[:, 3], head[:, 0], hull, within(inside, size), bare)
     claim = claim_pixels(drawn, areas, body, in_picture, palm_ends(polylines, hands, in_picture))
+    if unseen is not None:
+        claim = claim._replace(covered=torch.maximum(claim.covered, arms_behind(drawn, person[:, 3:], behind_torso)))
     tiles = paint_tiles(person, claim, rest, on_tile, boxes, shown, radii, hidden_hands)
     none = no_limbs(len(body), size, body.device)
     own = (tiles, boxes, polylines, across, on_tile, shown)
     found = Limbs(*(torch.cat([part, empty[:, part.shape[1] :]], 1) for part, empty in zip(own, none, strict=True)))
     behind = behind_limbs(person, claim.taken, hull.unsqueeze(1))
     return channels_last(found), Uncovered(share_of_limbs(person[:, 3:], claim.taken), behind)
+
+
+def arms_behind(drawn: Tensor, alpha: Tensor, unseen: Tensor) -> Tensor:
+    """(B, K, S, S) 0..1, coverage by pieces behind a person, who hides them: nothing of them is beyond the outline.
+
+    drawn (B, K, 4, S, S): from `draw_ribbons`. alpha (B, 1, S, S): of the person. unseen (B, K): 0 or 1, which pieces.
+    """
+    s, fraction, radius, inside = drawn.unbind(2)
+    shape = ((1 - fraction.abs()) * radius * (drawn.shape[-1] / 2) + 0.5).clamp(0, 1)
+    return shape * (inside > 0.5) * alpha * smoothstep(*CAP_FADE, s) * unseen[..., None, None]
 
 
 def channels_last(limbs: Limbs) -> Limbs:

@@ -25,6 +25,7 @@ from streamer.rigging.face_fit import face_within
 from streamer.rigging.face_parts import has_lids, has_lips, is_flat_drawing
 from streamer.rigging.finger_outline import FingerOutlines, find_fingers
 from streamer.rigging.framing import BARE_HEAD, Framing, Layout, frame_rect, head_with_hair, skull_circle
+from streamer.rigging.hidden_arms import add_hidden_arms
 from streamer.rigging.hidden_hands import complete_hands
 from streamer.rigging.limb_outline import LimbOutlines, find_limbs
 from streamer.rigging.matting import coarse_matte
@@ -216,11 +217,14 @@ def build_rig(character: Character, device: torch.device | str, further: Sequenc
     def batch(array: Array) -> torch.Tensor:
         return torch.from_numpy(np.array(array, np.float32, order="C"))[None].to(device)
 
+    character, unseen = with_arms(character)
     character, hidden = with_hands(character)
     outlines = every_outline(character)
     limbs = None if outlines is None else Outlines(*map(batch, outlines))
     if limbs is not None and hidden is not None:
         limbs = limbs._replace(hidden=batch(hidden))
+    if limbs is not None and unseen is not None:
+        limbs = limbs._replace(unseen=batch(unseen))
     with torch.inference_mode():
         kind = kind_of(character, skull_fits(batch(character.alpha[None]), batch(character.face)))
         views = [
@@ -254,6 +258,16 @@ def kind_of(character: Character, skull_fits: torch.Tensor) -> Kind:
     return Kind(*(skull_fits.new_tensor([known], dtype=torch.float32) for known in (
         is_head, lids, lips,
     )))  # fmt: skip
+
+
+def with_arms(character: Character) -> tuple[Character, Array | None]:
+    """A character with an arm that its torso hides, and which (2,) was added; None where none was."""
+    if character.body is None or character.limbs is None:
+        return character, None
+    added = add_hidden_arms(character.body, character.limbs)
+    if added is None:
+        return character, None
+    return replace(character, body=added[0], limbs=added[1]), added[2]
 
 
 def with_hands(character: Character) -> tuple[Character, Array | None]:

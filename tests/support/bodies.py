@@ -96,7 +96,7 @@ def drawn_figure(size: int = 256, hands: Tensor | None = None, joints: Tensor | 
         for side in (0, 1):
             for start, end in pairwise(chain):
                 paint(near_bone(grid, body[0, start + side, :2], body[0, end + side, :2]), colour)
-    radii, shown, whole, _ = outlines()
+    radii, shown, whole, *_ = outlines()
     if hands is not None:
         for finger in hands[0, 0, 1:, :2].unflatten(0, (FINGERS, 4)):
             for start, end in pairwise(finger):

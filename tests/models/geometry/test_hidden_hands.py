@@ -26,7 +26,7 @@ ARM_JOINTS = (LEFT_SHOULDER, LEFT_ELBOW, LEFT_WRIST, LEFT_PINKY, LEFT_INDEX, LEF
 def cut_figure(hidden: bool) -> Rig:
     """The drawn figure in a picture that ends at its wrists, with painted hands or without."""
     whole = drawn_figure(512)
-    radii, shown, _, _ = figure_outlines()
+    radii, shown, *_ = figure_outlines()
     inside = torch.tensor([[-1.0, -1.0, 1.0, BORDER]])
     limbs = LimbOutlines(radii[0].numpy(), shown[0].unflatten(0, (4, 2)).numpy(), inside[0].numpy())
     rgb, alpha = whole.image[0].permute(1, 2, 0).numpy(), whole.matte[0, 0].numpy()

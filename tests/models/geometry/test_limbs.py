@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from models.compositor import compose
 from models.geometry.body import LEFT_ELBOW, LEFT_INDEX, LEFT_PINKY, LEFT_SHOULDER, LEFT_WRIST, RIGHT_WRIST
+from models.geometry.grid import unit_grid
 from models.geometry.guidance import make_guidance
 from models.geometry.limb_curve import LIMB_PIECES
 from models.geometry.limb_motion import BEFORE_ALL, BEHIND_BODY, move_limbs
@@ -17,7 +18,7 @@ from models.geometry.limbs import first_pieces
 from models.geometry.resized_rig import resized_rig
 from models.geometry.retarget import Pose, rest_pose
 from models.geometry.rig import Rig
-from tests.support.bodies import ARM, LEG, TORSO, WALL, drawn_figure, figure_joints
+from tests.support.bodies import ARM, LEG, TORSO, WALL, drawn_figure, figure_joints, outlines
 from tests.support.faces import drawn_face
 
 LEFT_ARM = (LEFT_SHOULDER, LEFT_ELBOW, LEFT_WRIST, LEFT_PINKY, LEFT_INDEX)
@@ -143,3 +144,27 @@ def test_an_arm_behind_the_back_is_drawn_behind_the_torso(figure: Rig) -> None:
 def test_legs_go_on_behind_the_torso(figure: Rig) -> None:
     picture = drawn(figure, rest_pose(figure))
     assert like(picture, LEG).sum() > 0.9 * like(figure.image[0], LEG).sum()
+
+
+def test_an_arm_behind_the_torso_is_unseen_at_rest_and_comes_out_with_the_others_colour() -> None:
+    """Its texels are those of the other arm, and the torso keeps its own."""
+    joints, right = figure_joints(), [joint + 1 for joint in LEFT_ARM]
+    joints[0, right[1:], 0], joints[0, right[1:], 2], joints[0, right[1:], 3] = -0.05, 1.0, 0.0
+    whole, radii = drawn_figure(joints=joints), outlines()
+    behind = joints.clone()
+    across, down = unit_grid(whole.size, torch.device("cpu"))[0].unbind(-1)
+    on_torso = (across > -0.2) & (across < 0.14) & (down > -0.42) & (down < 0.16)
+    off_torso = (across < -0.2) & (down > -0.46) & (down < 0.3)
+    image, matte = whole.image.clone(), whole.matte.clone()
+    image[0, :, on_torso] = torch.tensor(TORSO)[:, None]
+    image[0, :, off_torso], matte[0, :, off_torso] = torch.tensor(WALL)[:, None], 0
+    shown = radii._replace(unseen=torch.tensor([[0.0, 1.0]]))
+    rig = Rig.build(image, matte, whole.face, behind, whole.plate, image, outlines=shown)
+    at_rest = drawn(rig, rest_pose(rig))
+    assert like(at_rest, TORSO)[on_torso].float().mean() > 0.97
+    assert not like(at_rest, ARM)[off_torso].any()
+    pose = raised(rig, 100, tuple(right))  # to the left
+    out = drawn(rig, pose)
+    x, y = ((pose.body[0, right[2], :2] + 1) * rig.size / 2).long().tolist()
+    assert pose.body[0, right[2], 0] < -0.4 and like(out, ARM)[y, x]
+    assert like(out, TORSO)[on_torso].float().mean() > 0.97
