@@ -10,7 +10,8 @@ from torch import Tensor
 from models.compositor import compose
 from models.geometry.body import LEFT_ELBOW, LEFT_INDEX, LEFT_PINKY, LEFT_SHOULDER, LEFT_THUMB, LEFT_WRIST
 from models.geometry.guidance import make_guidance
-from models.geometry.limb_curve import PIECES
+from models.geometry.hidden_hands import CHEEKS, HiddenHands, TileShapes, paint_hidden_hands, skin_colour
+from models.geometry.limb_curve import FINGERS, FOREARM_PIECES, LIMB_PIECES, PIECES
 from models.geometry.limbs import Outlines
 from models.geometry.retarget import Pose, rest_pose
 from models.geometry.rig import Rig
@@ -93,3 +94,81 @@ def test_a_hand_that_comes_up_is_drawn_in_skin_with_its_fingers(figure: Rig) -> 
     tips = pose.hands[0, 0, [8, 12, 16, 20], :2]
     x, y = ((tips + 1) * figure.size / 2).round().long().unbind(1)
     assert ((picture[:3, y, x] - torch.tensor(SKIN)[:, None]).abs().amax(0) < 0.3).all()
+
+
+SIDE = 16  # texels of a tile
+CLOTH, PAPER = 0.5, torch.tensor([0.1, 0.2, 0.9])  # of the tiles, and of the picture at their texels
+LEFT_FOREARM, RIGHT_FOREARM, LEFT_INDEX_FINGER = FOREARM_PIECES[0], FOREARM_PIECES[1], LIMB_PIECES + 1
+
+
+def painted(
+    s: float, fraction: float = 0.0, person: float = 1.0, hidden: tuple[float, float] = (1, 1), end: float = 2.5
+) -> tuple[Tensor, Tensor]:
+    """Colours (18, 3, T, T) and alpha (18, T, T) of tiles whose texels all lie at s and `fraction` of their pieces.
+
+    The upper half of each tile is within the picture, the lower one beyond its border.
+    """
+    whole = torch.ones(1, PIECES, 1, SIDE, SIDE)
+    straight, alpha = CLOTH * whole.expand(-1, -1, 3, -1, -1), 0.75 * whole
+    picture = torch.cat([PAPER[:, None, None] * whole * person, whole * person], 2)
+    places = torch.zeros(1, PIECES, SIDE, SIDE, 2)
+    places[..., SIDE // 2 :, :, 1] = 0.9
+    one = whole.flatten(0, 1)
+    shapes = TileShapes(s * one, fraction * one, one)
+    inside, skin = torch.tensor([[-1.0, -1.0, 1.0, 0.5]]), torch.tensor([SKIN])
+    hands = HiddenHands(torch.tensor([hidden]), torch.full((1, 2), end), inside, skin)
+    colours, covered = paint_hidden_hands(straight, alpha, picture, places, shapes, hands)
+    return colours[0], covered[0, :, 0]
+
+
+@pytest.mark.parametrize(("s", "is_hand"), [(1.5, False), (2.2, True)])
+def test_beyond_the_border_a_sleeve_goes_over_into_a_hand_and_within_it_the_picture_stays(
+    s: float, is_hand: bool
+) -> None:
+    colours, alpha = painted(s)
+    for piece in FOREARM_PIECES:
+        within, beyond = colours[piece, :, : SIDE // 2], colours[piece, :, SIDE // 2 :]
+        assert (within == CLOTH).all() and (alpha[piece, : SIDE // 2] == 0.75).all()
+        expected = torch.tensor(SKIN) if is_hand else torch.full((3,), CLOTH)
+        assert torch.allclose(beyond, expected[:, None, None].expand_as(beyond), atol=1e-5)
+        assert torch.allclose(alpha[piece, SIDE // 2 :], torch.ones(()))
+
+
+@pytest.mark.parametrize(("s", "alpha"), [(2.4, 1.0), (2.6, 0.0)])
+def test_a_palm_ends_where_it_is_told(s: float, alpha: float) -> None:
+    assert painted(s, end=2.5)[1][LEFT_FOREARM, -1, 0] == pytest.approx(alpha, abs=1e-5)
+
+
+@pytest.mark.parametrize(("s", "alpha"), [(-0.3, 0.0), (0.5, 1.0)])
+def test_a_finger_comes_out_of_its_palm(s: float, alpha: float) -> None:
+    assert painted(s)[1][LEFT_INDEX_FINGER, -1, 0] == pytest.approx(alpha, abs=1e-5)
+
+
+def test_what_the_picture_shows_of_a_finger_is_the_persons() -> None:
+    colours, alpha = painted(0.5, person=0.4)
+    assert torch.allclose(colours[LEFT_INDEX_FINGER, :, 0, 0], PAPER, atol=1e-5)
+    assert alpha[LEFT_INDEX_FINGER, 0, 0] == pytest.approx(0.4, abs=1e-5)
+    assert painted(0.5, person=0.0)[1][LEFT_INDEX_FINGER, 0, 0] == 0
+
+
+def test_painted_fingers_are_rounder_than_palms() -> None:
+    middle, edge = painted(2.2)[0], painted(2.2, fraction=0.9)[0]
+    palm, finger = (
+        float(edge[piece, 0, -1, 0] / middle[piece, 0, -1, 0]) for piece in (LEFT_FOREARM, LEFT_INDEX_FINGER)
+    )
+    assert finger < 0.8 < palm < 0.95
+
+
+def test_hands_and_pieces_that_are_not_hidden_stay_as_they_are() -> None:
+    colours, alpha = painted(2.2, hidden=(0, 1))
+    right = [RIGHT_FOREARM, *range(LIMB_PIECES + FINGERS, PIECES)]
+    others = [piece for piece in range(PIECES) if piece not in right]
+    assert (colours[others] == CLOTH).all() and (alpha[others] == 0.75).all()
+    assert (colours[right][..., -1, 0] != CLOTH).all()
+
+
+def test_skin_has_the_colour_of_most_of_the_cheeks() -> None:
+    image, face = torch.tensor(SKIN)[None, :, None, None].repeat(1, 1, 64, 64), torch.zeros(1, 478, 3)
+    face[0, CHEEKS[0], 0], face[0, CHEEKS[1], 0] = 0.8, -0.8
+    image[..., 48:], image[..., :16] = 0.0, 1.0  # hair before one cheek, light on the other
+    assert torch.allclose(skin_colour(image, face)[0], torch.tensor(SKIN), atol=1e-5)
