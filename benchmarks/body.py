@@ -5,8 +5,8 @@ python -m benchmarks.body DANCE.mp4 --references PHOTO.jpg DRAWING.png --sheets 
 python -m benchmarks.body CLIPS/*.mp4 --every 3 --generator geometry                      # short, for a look
 python -m benchmarks.body --rendered --facekit ict_facekit.npz --bodykit makehuman_base.npz
 
-The figures are described in benchmarks.evaluation.body_score and rendered_bodies; besides them draw_ms is the median
-time of drawing a frame, track_ms the mean of tracking one, prepare_s the time of preparing the picture.
+The figures are described in benchmarks.evaluation.body_score, posed_joints and rendered_bodies; besides them draw_ms is
+the median time of drawing a frame, track_ms the mean of tracking one, prepare_s the time of preparing the picture.
 `benchmarks.compare` sets two JSON files beside each other.
 """
 
@@ -28,6 +28,7 @@ from benchmarks.evaluation.body_score import CROSS_FIGURES, SELF_FIGURES, cross_
 from benchmarks.evaluation.body_tracks import person_masks, track_bodies
 from benchmarks.evaluation.contact_sheet import contact_sheet, pick, save
 from benchmarks.evaluation.eval_pipeline import TRUE_MOTION
+from benchmarks.evaluation.posed_joints import POSED_ANGLES, POSED_FIGURES, posed_figures, posed_joints
 from benchmarks.evaluation.regions import Mask
 from benchmarks.evaluation.rendered_bodies import RENDERED_BODY_FIGURES, BodyRenderer, Parts, rendered_figures
 from benchmarks.evaluation.table import Rows, head_line, jsonable, mean_row, row_line
@@ -103,7 +104,7 @@ def prepare(pipeline: AvatarPipeline, picture: Picture) -> tuple[Avatar, float]:
 
 def measure_self(clips: Sequence[Path], pipelines: Pipelines, thinning: Thinning, sheets: Sheets) -> Measured:
     """Each clip animates its own first frame. Prints each clip's lines as soon as they are measured."""
-    measured = Measured((*SELF_FIGURES, *TIMES))
+    measured = Measured((*SELF_FIGURES, *POSED_FIGURES, *TIMES))
     measured.start()
     for path in tqdm(clips, unit="clip", disable=None):
         clip = read_body_clip(path, thinning)
@@ -114,7 +115,7 @@ def measure_self(clips: Sequence[Path], pipelines: Pipelines, thinning: Thinning
 
 def measure_rendered(renderer: BodyRenderer, count: int | None, pipelines: Pipelines, sheets: Sheets) -> Measured:
     """As `measure_self` for the rendered cast, or its first `count`, with the figures of its true pixels."""
-    measured = Measured((*RENDERED_BODY_FIGURES, *SELF_FIGURES, *TIMES))
+    measured = Measured((*RENDERED_BODY_FIGURES, *SELF_FIGURES, *POSED_FIGURES, *TIMES))
     measured.start()
     for body in tqdm(renderer.cast(count), "rendered", unit="character", disable=None):
         _measure_clip(measured, body.clip, body.persons, pipelines, sheets, body.parts)
@@ -138,7 +139,8 @@ def _measure_clip(
             avatar, prepare_s = prepare(pipeline, picture_of(clip.frames[0], f"{clip.name}, frame 0"))
             frames, draw_ms = draw_body(pipeline, avatar, clip, TRUE_MOTION, clip.shape)
             rows[kind] = self_figures(clip.track, track_bodies(frames), clip.frames, frames, persons)
-            rows[kind] |= _times(draw_ms, clip, prepare_s)
+            posed = posed_joints(pipeline, avatar, clip, TRUE_MOTION, clip.shape)
+            rows[kind] |= posed_figures(clip.track, posed) | _times(draw_ms, clip, prepare_s)
             if parts is not None:
                 rows[kind] |= rendered_figures(parts, clip.frames, frames)
             drawn.append(frames)
@@ -153,7 +155,7 @@ def measure_cross(
     pictures: Sequence[Path], clips: Sequence[Path], pipelines: Pipelines, thinning: Thinning, sheets: Sheets
 ) -> Measured:
     """Each clip animates each picture. Prints the lines of each pair as soon as they are measured."""
-    measured = Measured((*CROSS_FIGURES, *TIMES))
+    measured = Measured((*CROSS_FIGURES, *POSED_ANGLES, *TIMES))
     drivers = [read_body_clip(path, thinning) for path in tqdm(clips, "drivers", unit="clip", disable=None)]
     measured.start()
     for path in tqdm(pictures, unit="picture", disable=None):
@@ -168,9 +170,11 @@ def measure_cross(
             rows: Rows = {}
             try:
                 for kind, (avatar, prepare_s) in prepared.items():
-                    frames, draw_ms = draw_body(pipelines[kind], avatar, clip, Controls(mirror=False))
-                    times = _times(draw_ms, clip, prepare_s)
-                    rows[kind] = {**cross_figures(clip.track, track_bodies(frames)), **times}
+                    controls = Controls(mirror=False)
+                    frames, draw_ms = draw_body(pipelines[kind], avatar, clip, controls)
+                    posed = posed_figures(clip.track, posed_joints(pipelines[kind], avatar, clip, controls))
+                    rows[kind] = cross_figures(clip.track, track_bodies(frames)) | posed
+                    rows[kind] |= _times(draw_ms, clip, prepare_s)
                     drawn.append(frames)
             except KagamiError as error:
                 measured.refuse(f"{path.stem}, {clip.name} is left out: {error}")

@@ -9,6 +9,7 @@ import pytest
 from benchmarks.body import TIMES, main
 from benchmarks.compare import tables
 from benchmarks.evaluation.body_score import CROSS_FIGURES, SELF_FIGURES
+from benchmarks.evaluation.posed_joints import POSED_ANGLES, POSED_FIGURES
 from streamer.files.video_reader import VideoReader
 from tests.support.clips import AVATAR, DRIVER, make_video
 
@@ -28,7 +29,7 @@ def test_a_clip_that_animates_its_first_frame_gets_every_figure(clip, tmp_path, 
     assert main([*command, "--columns", "3"]) == 0
     report = json.loads(out.read_text())
     row = report["self"]["talk"]["geometry"]
-    assert list(row) == [*SELF_FIGURES, *TIMES] and report["self"]["mean"]["geometry"] == row
+    assert list(row) == [*SELF_FIGURES, *POSED_FIGURES, *TIMES] and report["self"]["mean"]["geometry"] == row
     assert row["found"] == 1 and row["person_psnr"] > 15 and row["draw_ms"] > 0 and report["refused"] == []
     assert cv2.imread(str(sheets / "self_talk.png")).shape == (2 * 240, 3 * 320, 3)
     printed = capsys.readouterr().out
@@ -44,7 +45,7 @@ def test_pictures_are_animated_by_each_clip_and_one_without_a_face_is_left_out(c
     report = json.loads(out.read_text())
     name = f"{AVATAR.stem}, talk"
     assert list(report["cross"]) == [name, "mean"]
-    assert list(report["cross"][name]["geometry"]) == [*CROSS_FIGURES, *TIMES]
+    assert list(report["cross"][name]["geometry"]) == [*CROSS_FIGURES, *POSED_ANGLES, *TIMES]
     (sentence,) = report["refused"]
     assert sentence.startswith("cup.png is left out: ") and sentence in capsys.readouterr().out
     assert (tmp_path / f"cross_{AVATAR.stem}_talk.png").exists()

@@ -11,6 +11,7 @@ import pytest
 from benchmarks.evaluation.body_clips import BodyClip, Thinning, draw_body, read_body_clip
 from benchmarks.evaluation.body_score import cross_figures, joint_figures
 from benchmarks.evaluation.body_tracks import BodyTrack, track_bodies
+from benchmarks.evaluation.posed_joints import posed_figures, posed_joints
 from benchmarks.reenact import picture_of
 from streamer.frames import Image
 from streamer.generation.avatar import Avatar
@@ -56,6 +57,14 @@ def test_arms_go_where_the_drivers_go(clip: BodyClip, track: BodyTrack) -> None:
     assert angles["limbs"] == 8 and angles["found"] == 1
     assert angles["angle_err"] < 8 and angles["angle_corr"] > 0.8
     assert joints["joints_err"] < 12
+
+
+def test_joints_are_posed_where_the_drivers_are(clip: BodyClip, pipeline: AvatarPipeline, avatar: Avatar) -> None:
+    """Nothing but the pose model's own error is between them and what is drawn."""
+    posed = posed_joints(pipeline, avatar, clip, TRUE_MOTION, clip.shape)
+    assert (posed.height, posed.width) == clip.shape
+    figures = posed_figures(clip.track, posed)
+    assert figures["posed_joints_err"] < 4 and figures["posed_angle_err"] < 2 and figures["posed_angle_corr"] > 0.99
 
 
 def test_the_first_frame_is_the_picture(clip: BodyClip, drawn: list[Image]) -> None:
