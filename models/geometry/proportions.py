@@ -33,6 +33,7 @@ USUAL_LENGTHS = (0.86, 0.86, 1.2, 1.2, 0.72, 0.72, 1.15, 1.15, 0.26, 0.26, 0.45,
 SPINE_SIZE = 0.62  # a body's size over the length of its spine; the shoulders' width may be foreshortened
 HEAD_SIZE = SHOULDER_PLACES[0][0] - SHOULDER_PLACES[1][0]  # canonical units: a body's size where no shoulders are seen
 DEPTH_TRUST = 0.5  # factor of z within a limb, which MediaPipe measures about twice as deep as it is
+MAX_TRAVEL = 0.7  # log, of the ratio of bodies over that of heads, by which displacements differ
 LARGEST = 10.0  # canvas or camera units: a joint further away is not one
 
 
@@ -94,6 +95,20 @@ def trunk_of(joints: Tensor, head_scale: Tensor) -> Trunk:
     size = torch.lerp(HEAD_SIZE * head_scale, size, shoulders_visibility)
     angle = torch.atan2(lines[..., 1], lines[..., 0])
     return Trunk(middles, lines, length, angle, torch.stack([shoulders_visibility, hips_visibility], 1), size[:, None])
+
+
+def travel_factor(rest: Tensor, neutral: Tensor, unit: Tensor) -> Tensor:
+    """(B,) what displacements are to be multiplied by that are in canvas units of a camera unit by heads, unit (B,).
+
+    Somebody who is seen to the hips walks in sizes of the body: their head is small then, and measured worse. Joints
+    rest (B, 33, 4): of the picture, canvas units; neutral (B or 1, 33, 4): of the driver, camera units.
+    """
+    joints = sanitized(torch.cat([rest, neutral.expand_as(rest)]))
+    trunks = trunk_of(joints, joints.new_ones(len(joints)))
+    seen, seen_before = trunks.visibility[:, 1].chunk(2)
+    size, before = trunks.size[:, 0].clamp_min(1e-4).chunk(2)
+    change = (size / before / unit.clamp_min(1e-4)).log().clamp(-MAX_TRAVEL, MAX_TRAVEL)
+    return (torch.minimum(seen, seen_before) * change).exp()
 
 
 def with_shoulders(trunk: Trunk, shoulders: Tensor) -> Trunk:

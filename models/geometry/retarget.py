@@ -36,6 +36,7 @@ from models.geometry.openings import (
     uncross_lips,
     usual_openness,
 )
+from models.geometry.proportions import travel_factor
 from models.geometry.rig import Rig
 from models.geometry.shading import shading
 from models.geometry.topology import HeadTransform, head_pose, rotation_about
@@ -138,10 +139,10 @@ def retarget(
     """The pose of B characters for B drivers: the picture's shape plus each driver's change since the neutral.
 
     Rotation is relative to the camera's axes; translation and expression are measured in sizes of the driver's face and
-    applied in sizes of the picture's. Size, turn, place and expression are bounded, so that no driver tears the head.
-    Strength 0 everywhere gives the picture's own pose. bounds: of the frames that the heads stay in, and the shoulders
-    with them; None: motion has no such bounds. offsets: turns of heads and gazes that are added to the drivers' and
-    have no strength; None: none.
+    applied in sizes of the picture's; translation in sizes of bodies where these are seen to the hips. Size, turn,
+    place and expression are bounded, so that no driver tears the head. Strength 0 everywhere gives the picture's own
+    pose. bounds: of the frames that the heads stay in, and the shoulders with them; None: motion has no such bounds.
+    offsets: turns of heads and gazes that are added to the drivers' and have no strength; None: none.
     """
     strength = strength or Strength()
     driver, neutral = finite_driver(rig, driver, neutral)
@@ -154,7 +155,9 @@ def retarget(
         zoom = sign * ease(sign * zoom, most, (1 - FREE_ZOOM) * most)
     zoom = zoom.exp()
     shift = (driver_head.shift - neutral_head.shift) / neutral_head.scale[:, None]
-    shift = (shift * rig.head.scale[:, None] * head_strength[:, None]).clamp(-MAX_SHIFT, MAX_SHIFT)
+    unit = rig.head.scale / neutral_head.scale
+    travel = travel_factor(rig.body, neutral.body, unit)
+    shift = (shift * (rig.head.scale * travel * head_strength)[:, None]).clamp(-MAX_SHIFT, MAX_SHIFT)
     head = HeadTransform(rig.head.scale * zoom, rotation @ rig.head.rotation, rig.head.shift + shift)
     if offsets is not None:
         head = turn_head(head, offsets.turn)
@@ -171,12 +174,11 @@ def retarget(
     local, eyes = transfer_expression(rest, driver_local, neutral_local, face_strength, lids, gaze, rig.kind.lids)
     local = bounded_shape(local, rest)
     face = head.apply(local)
-    unit = rig.head.scale / neutral_head.scale
     body_strength, torsos = per_session(strength.body, rig), (driver.torso, neutral.torso)
     hand_strength = per_session(strength.hands, rig)
     bones = torch.as_tensor(strength.bones, dtype=rig.face.dtype, device=rig.face.device).expand(len(rig), 4)
     body = drive_body(
-        rig.body, (rig.head, head), driver.body, neutral.body, unit, body_strength, torsos, bones, kept,
+        rig.body, (rig.head, head), driver.body, neutral.body, unit * travel, body_strength, torsos, bones, kept,
         hand_strength,
     )  # fmt: skip
     hands = rig.hands[..., :3]

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.geometry.body import SHOULDERS
 from models.geometry.guidance import make_guidance
 from models.geometry.openings import (
     EYES,
@@ -21,6 +22,7 @@ from models.geometry.rig import Rig
 from models.geometry.topology import LEFT_MOUTH_CORNER, MESH, RIGHT_IRIS, RIGHT_MOUTH_CORNER, topology
 from models.motion import Driver
 from tests.support.drivers import driver, lids_at, rotation_of
+from tests.support.joints import standing
 
 
 def test_retarget_of_a_still_driver_gives_the_pictures_own_pose(rig: Rig) -> None:
@@ -43,6 +45,18 @@ def test_retarget_moves_landmarks_by_a_rigid_motion(rig: Rig) -> None:
     moved = rig.face @ rotation.mT + torch.tensor([0.06, -0.03, 0.0]) * (0.28 / 0.3)
     assert torch.allclose(pose.face, moved, atol=2e-3)
     assert torch.allclose(pose.rotation, rotation, atol=1e-3)
+
+
+def test_somebody_seen_to_the_hips_walks_in_sizes_of_their_body_with_head_and_shoulders(rig: Rig) -> None:
+    """Their face is measured larger than the picture's, though their body is as large."""
+    whole, walked = replace(rig, body=standing()), standing()
+    walked[..., 0] += 0.2
+    before = replace(driver(0.35), body=standing())
+    now = replace(driver(0.35, shift=(0.2, 0.0, 0.0)), body=walked)
+    pose = retarget(whole, now, before)
+    assert float((pose.face - whole.face)[..., 0].mean()) == pytest.approx(0.2, abs=0.005)
+    shoulders = float((pose.body - whole.body[..., :3])[0, SHOULDERS, 0].mean())
+    assert 0.18 < shoulders < 0.21  # .16 in sizes of the faces
 
 
 def test_tongue_and_blush_have_the_strength_of_mouth_and_face(rig: Rig) -> None:
