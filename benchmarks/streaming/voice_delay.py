@@ -48,14 +48,44 @@ class VoiceTrace:
 
 def openings(times: Array, parting: Array) -> Array:
     """(N,) s at which lips (T,) have parted half of each way from shut to open; between two steps where it is so."""
-    found = []
+    return np.array([at for at, _ in _half_ways(times, parting)])
+
+
+def _half_ways(times: Array, parting: Array) -> list[tuple[float, float]]:
+    """When lips have parted half of the way in each opening, and how far they have then."""
+    found: list[tuple[float, float]] = []
     for at in np.flatnonzero(np.diff(np.sign(np.diff(parting))) > 0) + 1:  # each least
         until = np.searchsorted(times, times[at] + RISE_S)
         rise = parting[at:until]
         peak = int(np.argmax(rise))
         if rise[peak] - rise[0] >= LEAST_RISE and (np.diff(rise[: peak + 1]) > -LEAST_RISE / 4).all():
-            found.append(_crossing(times[at:until], rise, (rise[0] + rise[peak]) / 2))
-    return np.array([at for number, at in enumerate(found) if number == 0 or at - found[number - 1] > REST_S / 2])
+            level = float(rise[0] + rise[peak]) / 2
+            crossed = _crossing(times[at:until], rise, level)
+            if not found or crossed - found[-1][0] > REST_S / 2:
+                found.append((crossed, level))
+    return found
+
+
+def drawn_delays(times: Array, parting: Array, frames: Array, shown: Array) -> list[tuple[float, float]]:
+    """As `opening_delays`, of what frames were drawn from, which follows the parting without noise: to the arrival of
+    the frame that first shows as much as lips had parted half of the way, of those the one that is nearest to the usual
+    delay. shown: (F,) NaN where it is unknown.
+    """
+    known = np.isfinite(shown)
+    frames, shown = frames[known], shown[known]
+    moments, found = _half_ways(times, parting), []
+    if not moments or not np.std(shown) > STILL:
+        return []
+    usual = usual_delay(times, parting, frames, shown)
+    own = np.interp(frames - usual, times, parting)
+    gain = np.std(shown) / np.std(own)  # of the face that is driven, whose lips are not the network's
+    for at, parted in moments:
+        level = np.mean(shown) + gain * (parted - np.mean(own))
+        reached = frames[1:][(shown[1:] >= level) & (shown[:-1] < level)]
+        off = np.abs(reached - at - usual)
+        if len(off) and off.min() <= REST_S:
+            found.append((at, float(reached[int(np.argmin(off))] - at)))
+    return found
 
 
 def _crossing(times: Array, values: Array, level: float) -> float:
@@ -127,11 +157,13 @@ def summarise(
     """
     frames = trace.frames - trace.began
     heard_at, delays = sound_delays(microphone, trace)
-    seen, drawn = (opening_delays(times, parting, frames, opening) for opening in (trace.opening, trace.shown))
+    seen = opening_delays(times, parting, frames, trace.opening)
+    drawn = drawn_delays(times, parting, frames, trace.shown)
     if not seen or not drawn or not len(delays):
         raise ValueError("no mouth that moves, or no sound, came back; nothing was measured")
     return {
         "openings": len(seen),
+        "drawn_openings": len(drawn),
         "fps": round(len(frames) / float(frames[-1] - frames[0]), 1),
         **_of_openings("mouth", seen, heard_at - trace.began - delays, delays),
         "usual_ms": round(1000 * usual_delay(times, parting, frames, trace.opening)),

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.evaluation.spoken_clips import opening_of
 from benchmarks.streaming.report import ServerTrace
 from benchmarks.streaming.spoken_sound import SpokenMicrophone, sound_delay
-from benchmarks.streaming.voice_delay import VoiceTrace, openings, summarise
+from benchmarks.streaming.voice_delay import VoiceTrace, drawn_delays, openings, summarise
 from benchmarks.streaming.voice_session import shown_openings
 from models.geometry.topology import LOWER_LIP_INNER
 from models.voice.log_mel import SAMPLE_RATE
@@ -83,6 +83,22 @@ def test_lips_of_a_frame_are_those_of_the_last_motion_that_departed() -> None:
     shown = shown_openings([10.02, 10.035, 10.15, 10.24], ServerTrace(stages=stages, faces=faces))
     assert np.isnan(shown[0]) and shown[1:] == pytest.approx([opening_of(face) for _, face in faces])
     assert shown[1] < shown[2] < shown[3]
+
+
+def test_what_frames_are_drawn_from_tells_each_delay_to_a_frame_however_lips_go_on() -> None:
+    """Lips that open in stages, seen by their half ways in frames that are late by a constant and show another gain."""
+    random = np.random.default_rng(4)
+    points = np.cumsum(random.uniform(0.1, 0.25, 150))
+    heights = random.uniform(0, 0.3, 150) * random.integers(0, 2, 150)
+    times = np.arange(0, points[-1], 0.02)
+    parting = np.interp(times, points, heights)
+    frames = times[::2] + DRAWN_S
+    found = drawn_delays(
+        times, parting, frames, (0.7 * np.interp(times[::2], points, heights) + 0.02).astype(np.float32)
+    )
+    delays = np.array([delay for _, delay in found])
+    assert len(delays) == len(openings(times, parting)) > 20
+    assert (np.abs(delays - DRAWN_S - 0.02) < 0.0205).mean() > 0.9
 
 
 def test_a_still_mouth_is_not_measured() -> None:
