@@ -57,7 +57,9 @@ SPINE_NOISE = 0.15  # of the length of a tracked spine: log, over that of the bo
 MAX_TORSO_ANGLE = 0.6  # radians: limit of the rotation in the picture's plane
 MAX_TORSO_GROWTH = 0.5  # log of size
 MIN_LINE_GROWTH = (-1.6, -1.6, -0.9)  # log of the length of each: the first two shorten in a turn, the spine in a bow
-MAX_WIDENING = 0.5  # log of length by which they grow more than the body: one seen from the side shows no more of it
+# Log of length by which lines may grow more than the body, least and most: those of a torso seen from the side widen
+# with a turn up to their full length, but not far, since its clothes show no more there.
+WIDENING = (0.2, 0.5)
 RELIABLE_LINE = (0.3, 0.6)  # of a line's usual length: shorter ones have no direction, longer ones do
 USUAL_LINES = (1.0, 0.68)  # full lengths of the lines of shoulders and hips, in sizes of the body
 
@@ -201,7 +203,9 @@ def drive_trunk(
     growths = torch.cat([motion.line, log_ratio(driver.length, neutral.length)[:, 1:] + shrink], 1)
     # Hips are guessed lower as arms go up, and a torso that was made longer would pull its clothes along.
     spine = growth + wiener_shrink(growths[:, 2:] - growth, SPINE_NOISE)
-    growths = torch.minimum(torch.cat([growths[:, :2], spine], 1), growth + MAX_WIDENING)
+    full = const_floats(USUAL_LINES, growth.device) * rest.size
+    widening = F.pad(log_ratio(full, rest.length[:, :2]).clamp(*WIDENING), (0, 1), value=WIDENING[0])
+    growths = torch.minimum(torch.cat([growths[:, :2], spine], 1), growth + widening)
     line, hip_line, spine = torch.maximum(growths, const_floats(MIN_LINE_GROWTH, growth.device)).split(1, 1)
     hip_line = torch.lerp(growth * follow, hip_line, hips)
     hip_turn = torch.lerp(motion.angle * follow, turns[:, 1:2], hips)

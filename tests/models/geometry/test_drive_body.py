@@ -326,6 +326,14 @@ def test_a_torso_seen_from_the_side_widens_within_bounds() -> None:
     assert direction(moved, LEFT_SHOULDER, LEFT_ELBOW) == pytest.approx(direction(standing(), 11, 13), abs=3)
 
 
+def test_a_torso_seen_from_the_front_is_not_blown_up_by_a_driver_who_was_seen_from_the_side() -> None:
+    neutral = standing()
+    neutral[0, [LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_HIP, RIGHT_HIP], 0] *= 0.3
+    moved = driven(standing(), standing(), neutral)
+    for joints in ((LEFT_SHOULDER, RIGHT_SHOULDER), (LEFT_HIP, RIGHT_HIP)):
+        assert length(moved, *joints) < 1.25 * length(standing(), *joints)
+
+
 def test_hands_without_strength_turn_with_the_forearm_and_nothing_else_changes() -> None:
     rest, now = standing(), standing()
     hands = list(HAND_JOINTS)
