@@ -18,7 +18,7 @@ from streamer.tracking.motion import Motion
 # How far a true face may be from the one that the head's joints tell: canonical units, and radians. Of 1,500 frames of
 # fifteen clips all but two stay below .7 and .75; those are turned by 1.1 and 1.7.
 MAX_SHIFT, MAX_TURN = 0.9, 0.9
-# Log of its size over the usual one beside those joints: 480 faces of fourteen clips are above −.2. Joints of heads in
+# Log of its size over the usual one beside those joints: 445 faces of fourteen clips are above −.2. Joints of heads in
 # profile are too narrow themselves, so that large faces tell nothing.
 MIN_GROWTH = -0.3
 
