@@ -43,7 +43,7 @@ class DrawSchedule:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._changed = threading.Condition()  # guards everything below
+        self._changed = threading.Condition()  # guards everything below; its lock may be taken again
         self._draws = RecentDurations()
         self._began: float | None = None  # when the present draw began; None between two
         self._not_before = 0.0  # when the pace allows the next draw
@@ -70,8 +70,10 @@ class DrawSchedule:
 
     def next_draw(self) -> float:
         """When the engine can draw the next motion, seconds on the clock; in the past if it could have done so."""
-        with self._changed:
-            return self._next_draw()
+        with self._changed:  # which the thread that waits for its turn holds already
+            if self._began is None:
+                return self._not_before
+            return max(self._not_before, self._began + self._draws.quantile(0.5))
 
     def wait_for_turn(self, is_wanted: Callable[[], bool], lead_s: float) -> None:
         """Block until `is_wanted` and the next draw is `lead_s` seconds away, TURN_TIMEOUT_S at most.
@@ -82,7 +84,7 @@ class DrawSchedule:
         with self._changed:
             deadline = self._clock() + TURN_TIMEOUT_S
             while (now := self._clock()) < deadline:
-                until = min(self._next_draw() - lead_s, deadline) if is_wanted() else deadline
+                until = min(self.next_draw() - lead_s, deadline) if is_wanted() else deadline
                 if until <= now:
                     return
                 self._changed.wait(until - now)
@@ -91,8 +93,3 @@ class DrawSchedule:
         """Let those that wait look again."""
         with self._changed:
             self._changed.notify_all()
-
-    def _next_draw(self) -> float:
-        if self._began is None:
-            return self._not_before
-        return max(self._not_before, self._began + self._draws.quantile(0.5))
