@@ -6,10 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-REACH = 2  # cells beyond the outline
 
 
-def continue_outwards(maps: Tensor, covered: Tensor) -> Tensor:
+def continue_outwards(maps: Tensor, covered: Tensor, reach: int) -> Tensor:
     """See `kernels.outline.continue_outwards`."""
-    total, count = (F.avg_pool2d(part, 2 * REACH + 1, 1, REACH) for part in (maps * covered, covered))
+    total, count = (F.avg_pool2d(part, 2 * reach + 1, 1, reach) for part in (maps * covered, covered))
     return torch.where((covered > 0) | (count == 0), maps, total / count.clamp_min(1e-6))

@@ -76,7 +76,7 @@ def repeat_border(lowering: Lowering, call: Call, a: Tensor, pad: Sequence[int])
 
 def resize(lowering: Lowering, call: Call, a: Tensor, size: Any, align: bool, *_: Any) -> None:
     out, value = lowering.view(call.results[0]), lowering.view(a)
-    if align or a.shape[3] > codes.WIDEST_MAP:
+    if align or max(a.shape[3], out.shape[3]) > codes.WIDEST_MAP:
         raise Untranslated("another resizing")
     batch, channels, rows, columns = out.shape
     shape = (batch, channels, 1, rows, columns)

@@ -48,6 +48,9 @@ from models.geometry.topology import (
 from models.geometry.turn_limit import sheet_head
 
 MOST_FOLLOWED = 0.12  # canonical units by which a turn moves what surrounds the face beyond the middle of the head
+# Cells beyond the head's outline to which its maps, and its finer flow, are continued: as far as pixels read that its
+# coverage, which is as coarse as the maps, covers in part.
+MAPS_REACH, FLOW_REACH = 2, 3
 FREE_MOTION = 0.2  # half sides by which a head moves before its focus box follows
 SHOWN_EYE_COSINE = 0.1  # of the angle between the head's axis and the camera's: from there on no eyeball is drawn
 SHOWN_AREA = (0.15, 0.5)  # area in the picture over area in the frame: confidence 0, confidence 1
@@ -114,7 +117,7 @@ def make_guidance(rig: Rig, pose: Pose) -> Guidance:
     on_canvas = on_canvas or on_focus
     head, (head_flow, coverage) = on_focus.head, draw_front(rig, pose, vertices, box)
     beside = torch.cat([on_focus.flow - head.flow, head.chart_position, head.chart_share], 1)
-    head_shift, chart_position, chart_share = continue_outwards(beside, head.covered).split([2, 2, 1], 1)
+    head_shift, chart_position, chart_share = continue_outwards(beside, head.covered, MAPS_REACH).split([2, 2, 1], 1)
     source = box_grid(box, GUIDE_SIDE) + on_focus.flow.permute(0, 2, 3, 1)
     in_box = (source - rig.focus[:, None, None, :2]) / rig.focus[:, None, None, 2:]
     canonical = F.grid_sample(rig.canonical, in_box, "bilinear", "border", False)
@@ -308,7 +311,7 @@ def draw_front(rig: Rig, pose: Pose, vertices: Tensor, box: Tensor) -> tuple[Ten
     """
     drawn = draw_surface(rig, pose, vertices, box, FINER)
     coverage = F.avg_pool2d(drawn[:, :1], FINER).clamp(0, 1) * (1 - inner_edge(box))
-    return continue_outwards(drawn[:, 1:3], drawn[:, 3:]), coverage
+    return continue_outwards(drawn[:, 1:3], drawn[:, 3:], FLOW_REACH), coverage
 
 
 def draw_surface(rig: Rig, pose: Pose, vertices: Tensor, box: Tensor, finer: int, *values: Tensor) -> Tensor:

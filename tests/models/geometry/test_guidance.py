@@ -1,11 +1,15 @@
 """Flows, coverage, confidence and motion tokens of a pose."""
 
+import pytest
 import torch
 from torch.nn.functional import avg_pool2d, grid_sample, max_pool2d
 
+from kernels.outline import continue_outwards
+from kernels.sampling import resize_map
+from kernels.warp.reference import sharpen_coverage
 from models.config import GUIDE_SIDE, MOTION_TOKEN_WIDTH, MOTION_TOKENS
 from models.geometry.grid import to_box
-from models.geometry.guidance import make_guidance
+from models.geometry.guidance import FLOW_REACH, make_guidance
 from models.geometry.head_surface import FINER
 from models.geometry.openings import LIP_PAIRS
 from models.geometry.retarget import rest_pose, retarget
@@ -65,6 +69,17 @@ def test_the_flow_of_the_surface_in_front_is_told_on_finer_cells(small_rig: Rig)
     place = to_box(pose.face[:, landmarks], guidance.box)[..., :2]
     at_landmarks = grid_sample(guidance.head_flow, place[:, None], "bilinear", "border", False)[0, :, 0].T
     assert (at_landmarks - (small_rig.face - pose.face)[0, landmarks, :2]).norm(dim=-1).max() < 0.01
+
+
+@pytest.mark.parametrize(("half", "size"), [(0.2, 512), (0.4, 320), (1.0, 512)])
+def test_the_finer_flow_is_continued_as_far_as_pixels_read_it(half: float, size: int) -> None:
+    """Wherever the pooled coverage covers any of a pixel, its flow is that of what is covered near it."""
+    box, side = torch.tensor([[0.013, 0.007, half]]), FINER * GUIDE_SIDE
+    covered = (torch.rand(1, 1, side, side, generator=torch.Generator().manual_seed(1)) > 0.985).float()
+    flow = continue_outwards(torch.where(covered > 0, 1.0, 0.0), covered, FLOW_REACH)
+    seen = sharpen_coverage(avg_pool2d(covered, FINER), size, box) > 0
+    assert seen.any()
+    assert torch.allclose(resize_map(flow, size, box)[seen], torch.tensor(1.0))
 
 
 def test_motion_tokens_of_expression_are_zero_at_rest(rig: Rig) -> None:
