@@ -29,7 +29,7 @@ def continue_maps(maps, covered, reach, out):  # type: ignore[no-untyped-def]
 
 @part
 def continue_rows(maps, covered, reach, rows, out):  # type: ignore[no-untyped-def]
-    """`continue_maps`. rows: arrays that are overwritten, the first (n + 2 · reach,) with ends of 0, the others (n,)."""
+    """`continue_maps`. rows: arrays that are overwritten, (n + 2 · reach,) with ends of 0, (n,) and (n,)."""
     padded, counts, sums = rows
     size = covered.shape[0]
     middle = padded[reach : reach + size]

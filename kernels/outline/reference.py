@@ -7,7 +7,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-
 def continue_outwards(maps: Tensor, covered: Tensor, reach: int) -> Tensor:
     """See `kernels.outline.continue_outwards`."""
     total, count = (F.avg_pool2d(part, 2 * reach + 1, 1, reach) for part in (maps * covered, covered))

@@ -70,7 +70,7 @@ def draw_rows(texels, side, piece_map, box, samplers, cells, row, image):  # typ
         if first < last:
             resize_rows(piece_map[:2], v, of_position, offset)
             locate_tile(side, offset, first, last, texel, shown)
-            sample_texels(texels, side, texel, offset, first, last, drawn)
+            sample_texels(texels, ONE, side, texel, offset, first, last, drawn)
             lay_over(drawn, shown, first, last, y, image)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from kernels.sampling.numba_kernel import HALF, ZERO, part
 from kernels.sampling.numba_runs import longest_run_of_one, span_above_zero
 from kernels.sampling.numba_texels import sample_texels
+from kernels.sampling.packed_texels import TEXEL_UNIT
 
 
 @part
@@ -17,9 +18,9 @@ def draw_chart(chart, side, spans, charted, chart_row, moved):  # type: ignore[n
     start, full, partial, stop = spans
     offset, texel, drawn = chart_row
     locate_chart(side, offset, start, stop, texel)
-    sample_texels(chart, side, texel, offset, full, partial, moved)
+    sample_texels(chart, TEXEL_UNIT, side, texel, offset, full, partial, moved)
     for first, last in ((start, full), (partial, stop)):
-        sample_texels(chart, side, texel, offset, first, last, drawn)
+        sample_texels(chart, TEXEL_UNIT, side, texel, offset, first, last, drawn)
         blend_chart(drawn, charted, first, last, moved)
 
 

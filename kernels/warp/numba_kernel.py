@@ -12,6 +12,7 @@ from torch import Tensor
 from kernels.sampling.numba_kernel import HALF, ONE, ZERO, compiled, part, resize_rows, row_sampler
 from kernels.sampling.numba_runs import end_of_ones, span_above_zero
 from kernels.sampling.numba_texels import sample_texels
+from kernels.sampling.packed_texels import TEXEL_UNIT, packed_texels
 from kernels.warp.maps import BOX_FADE, CANVAS_BORDER, MIN_ALPHA, TRIM_GAIN, Maps
 from kernels.warp.numba_chart import charted_spans, draw_chart
 
@@ -32,13 +33,11 @@ def warp_composite(
     chart: Tensor | None = None,
     middle: Tensor | None = None,
 ) -> Tensor:
-    """See `kernels.warp.warp_composite`. Fastest where layers and chart are in channels-last order."""
+    """See `kernels.warp.warp_composite`. Layers and chart are packed when they are drawn for the first time."""
     batch, size = len(background), background.shape[-1]
     out = torch.empty(batch, 4, size, size)
-    texels, front_texels = (
-        part.permute(0, 2, 3, 1).contiguous().numpy().reshape(batch, -1)
-        for part in (layer, layer if front_layer is None else front_layer)
-    )
+    texels = packed_texels(layer)
+    front_texels = texels if front_layer is None else packed_texels(front_layer)
     background_planes = background.contiguous().numpy()
     factor = maps.flow.new_ones(batch, 1, 1, 1) if maps.odds is None else maps.odds
     missing = maps.flow.new_zeros(batch, 1, 1, 1) if maps.missing is None else maps.missing
@@ -47,8 +46,8 @@ def warp_composite(
     area = maps.flow.new_zeros(batch, 1, 1, 1) if maps.front_coverage is None else maps.front_coverage
     place = maps.flow.new_zeros(batch, 2, 1, 1) if maps.chart_position is None else maps.chart_position
     share = maps.flow.new_zeros(batch, 1, 1, 1) if maps.chart_share is None else maps.chart_share
-    chart = maps.flow.new_zeros(batch, 4, 2, 2) if chart is None else chart
-    chart_texels = chart.permute(0, 2, 3, 1).contiguous().numpy().reshape(batch, -1)
+    chart_side = 2 if chart is None else chart.shape[-1]
+    chart_texels = np.zeros((batch, 16), np.int16) if chart is None else packed_texels(chart)
     parts = [part.contiguous().numpy() for part in (*maps[:3], factor, missing, dark, front, area, place, share)]
     between = np.empty((batch, 4, 0, 0), np.float32) if middle is None else middle.contiguous().numpy()
     outer_flow = parts[0] if canvas_flow is None else canvas_flow.contiguous().numpy()
@@ -57,7 +56,7 @@ def warp_composite(
         flow, keep, paint, odds, missing, dark, front_flow, coverage, position, shares = (part[i] for part in parts)
         composite_picture(
             texels[i], front_texels[i], background_planes[i], outer_flow[i], boxes[i], box is None, flow, keep, paint,
-            odds, missing, dark, front_flow, coverage, chart_texels[i], chart.shape[-1], position, shares,
+            odds, missing, dark, front_flow, coverage, chart_texels[i], chart_side, position, shares,
             between[i], trim, out[i].numpy(),
         )  # fmt: skip
     return out
@@ -68,7 +67,7 @@ def composite_picture(  # type: ignore[no-untyped-def]
     texels, front_texels, background, canvas_flow, box, is_full_canvas, flow, keep, paint, odds, missing, dark,
     front_flow, coverage, chart, chart_side, chart_position, chart_share, middle, trim, out,
 ):  # fmt: skip
-    """One picture, out (4, S, S). texels, front_texels: (2S−1)²·4, flat; chart: chart_side²·4, flat; background:
+    """One picture, out (4, S, S). texels, front_texels: (2S−1)²·4, chart: chart_side²·4, flat int16; background:
     (3, S, S); middle: (4, S, S), or (4, 0, 0) if nothing is between the layers; the maps (C, h, w) at their own sizes.
     """
     size = out.shape[1]
@@ -306,10 +305,10 @@ def sample_layers(texels, front_texels, texel, offset, spans, middle, y, moved):
     """
     begin, first, full, partial, last, end = spans
     side = 2 * texel.shape[0] - 1
-    sample_texels(texels, side, texel, offset, begin, first, moved)
-    sample_texels(front_texels, side, texel, offset, first, full, moved)
-    sample_texels(front_texels, side, texel, offset, partial, last, moved)
-    sample_texels(texels, side, texel, offset, last, end, moved)
+    sample_texels(texels, TEXEL_UNIT, side, texel, offset, begin, first, moved)
+    sample_texels(front_texels, TEXEL_UNIT, side, texel, offset, first, full, moved)
+    sample_texels(front_texels, TEXEL_UNIT, side, texel, offset, partial, last, moved)
+    sample_texels(texels, TEXEL_UNIT, side, texel, offset, last, end, moved)
     if middle.shape[1] > 0:
         lay_over(middle, y, begin, first, moved)
         lay_over(middle, y, last, end, moved)
@@ -341,7 +340,7 @@ def blend_outline(texels, texel, offset, covered, first, last, middle, y, moved)
                 sw = nw + row
                 upper = texels[nw] + east * (texels[nw + np.uint64(4)] - texels[nw])
                 lower = texels[sw] + east * (texels[sw + np.uint64(4)] - texels[sw])
-                behind = upper + south * (lower - upper)
+                behind = TEXEL_UNIT * (upper + south * (lower - upper))
                 if middle.shape[1] > 0:
                     behind = middle[c, y, x] + (ONE - middle[3, y, x]) * behind
                 moved[c, x] = behind + covered[x] * (moved[c, x] - behind)
