@@ -13,6 +13,7 @@ from kernels.mesh.bucket import DEPTH_SCALE, EMPTY, MIN_AREA, MIN_WEIGHT, TRIANG
 from kernels.tape.opaque import recorded_whole
 
 compiled = compile_cached(error_model="numpy")
+part = compile_cached(error_model="numpy", _nrt=False)  # without counting references
 
 
 @recorded_whole
@@ -89,28 +90,50 @@ def cover(points, triangles, drawn, windows, best, planes):  # type: ignore[no-u
 def fill(best, planes, triangles, values, out):  # type: ignore[no-untyped-def]
     """Interpolate vertex values (C, V) in the nearest triangle of each cell, 0 in empty cells. out: (C, size, size)."""
     size = best.shape[1]
-    corners, weights = np.empty((3, size), np.uint32), np.empty((3, size), np.float32)
+    fill_rows(best, planes, triangles, values, np.empty((3, size), np.uint32), np.empty((3, size), np.float32), out)
+
+
+@part
+def fill_rows(best, planes, triangles, values, corners, weights, out):  # type: ignore[no-untyped-def]
+    """`fill`. corners, weights: (3, size), which are overwritten."""
     for row in range(best.shape[0]):
-        covered = 0
-        for column in range(size):
-            covered += best[row, column] < EMPTY
-        if covered == 0:
-            out[:, row] = np.float32(0)
-            continue
-        for column in range(size):
-            f = best[row, column] & TRIANGLE_MASK
-            is_covered = best[row, column] < EMPTY
-            for k in range(3):
-                corners[k, column] = triangles[f, k] if is_covered else 0
-                weight = planes[f, k] * column + planes[f, 3 + k] * row + planes[f, 6 + k] if is_covered else 0
-                weights[k, column] = weight
+        first, last = covered_span(best[row])
         for c in range(out.shape[0]):
-            mix_corners(corners, weights, values[c], out[c, row])
+            out[c, row, :first] = np.float32(0)
+            out[c, row, last:] = np.float32(0)
+        if first < last:
+            locate_corners(best[row, first:last], row, first, planes, triangles, corners, weights)
+            for c in range(out.shape[0]):
+                mix_corners(corners, weights, values[c], out[c, row, first:last])
 
 
-@compiled
+@part
+def covered_span(best):  # type: ignore[no-untyped-def]
+    """The first covered cell of a row (size,), and the one after the last; twice the row's end if there is none."""
+    first, last = 0, best.shape[0]
+    while first < last and best[first] >= EMPTY:
+        first += 1
+    while first < last and best[last - 1] >= EMPTY:
+        last -= 1
+    return first, last
+
+
+@part
+def locate_corners(best, row, first, planes, triangles, corners, weights):  # type: ignore[no-untyped-def]
+    """Corners and weights (3, size) in the triangles of a row's cells from `first` on, 0 in empty ones."""
+    for x in range(best.shape[0]):
+        column = first + x
+        f = best[x] & TRIANGLE_MASK
+        is_covered = best[x] < EMPTY
+        for k in range(3):
+            corners[k, x] = triangles[f, k] if is_covered else 0
+            weight = planes[f, k] * column + planes[f, 3 + k] * row + planes[f, 6 + k] if is_covered else 0
+            weights[k, x] = weight
+
+
+@part
 def mix_corners(corners, weights, values, out):  # type: ignore[no-untyped-def]
-    """One row (size,) of one vertex value (V,), from corners and weights (3, size) of each cell's triangle."""
+    """One row (n,) of one vertex value (V,), from corners and weights (3, ≥n) of each cell's triangle."""
     for x in range(out.shape[0]):
         mixed = weights[0, x] * values[corners[0, x]] + weights[1, x] * values[corners[1, x]]
         out[x] = mixed + weights[2, x] * values[corners[2, x]]

@@ -8,7 +8,7 @@ from numba.core import cgutils
 from numba.core.cgutils import ir  # llvmlite's, which numba brings along
 from numba.extending import intrinsic
 
-from kernels.sampling.numba_kernel import ONE, part
+from kernels.sampling.numba_kernel import part
 
 CHANNELS = 4
 _FLOAT, _INT16, _INT32, _INT64 = ir.FloatType(), ir.IntType(16), ir.IntType(32), ir.IntType(64)
