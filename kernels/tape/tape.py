@@ -23,13 +23,14 @@ from kernels.tape.recorder import Call, NotRecordable, Recorder, storage_of
 from kernels.tape.translate import translate
 
 FLOAT_BYTES = 4
+MADE = -1  # stands for the storages of all results that instructions write
 Step = Callable[[], None]
 
 
 @dataclass
 class Slot:
-    """Memory that is another one in each run: that of an input, or of what a call returns. rows, columns, offsets: the
-    addresses in the table that lie in it, offsets in bytes.
+    """Memory that is another one in each run: that of an input, of what a call returns, or of all results that
+    instructions write. rows, columns, offsets: the addresses in the table that lie in it, offsets in bytes.
     """
 
     rows: np.ndarray
@@ -73,6 +74,7 @@ class Tape:
                 if tensor.shape != shape or tensor.dtype != torch.float32:
                     raise ValueError(f"an input of shape {tuple(shape)} was recorded, got {tuple(tensor.shape)}")
                 slot.fill(self._table, tensor.contiguous())
+            self._made.fill(self._table, torch.empty(self._made_size))
             for step in self._steps:
                 step()
             results = [result() for result in self._results]
@@ -80,7 +82,10 @@ class Tape:
                 slot.tensor = None
             return results
 
+    _memory: Tensor  # of what lives within a run, whose addresses are in the table
     _inputs: list[Slot]
+    _made: Slot  # holds the results that instructions write
+    _made_size: int  # in elements
     _slots: list[Slot]
     _steps: list[Step]
     _results: list[Callable[[], Tensor]]
@@ -101,6 +106,7 @@ class _Builder:
         self.slots: dict[int, Slot] = {}
         self.patches: dict[int, list[tuple[int, int, int]]] = {}
         self.place: dict[int, int] = {}  # of storages in the block of memory, in elements
+        self.made: dict[int, int] = {}  # likewise, in that of the results
         self.memory = torch.empty(0)
 
     def build(self) -> None:
@@ -118,7 +124,7 @@ class _Builder:
         if any(call.mutates and storage_of(call.results[0]) in self._input_storages() for call in self.recorder.calls):
             raise NotRecordable("an input is written into")
         self._allocate(calls, slotted)
-        self.patches = {storage: [] for storage in slotted}
+        self.patches = {storage: [] for storage in (*slotted, MADE)}
         rows: list[np.ndarray] = []
         steps: list[tuple[int, int] | Call] = []
         for plan in plans:
@@ -135,6 +141,7 @@ class _Builder:
         for storage, patches in self.patches.items():
             row, column, offset = (np.array([patch[n] for patch in patches], np.int64) for n in range(3))
             self.slots[storage] = Slot(row, column, offset)
+        tape._made = self.slots[MADE]
         tape._inputs = [self.slots[storage_of(tensor)] for tensor in self.inputs]
         tape._slots = list(self.slots.values())
         tape._steps = [self._call(step) if isinstance(step, Call) else self._segment(*step) for step in steps]
@@ -165,7 +172,9 @@ class _Builder:
         return instructions
 
     def _allocate(self, calls: list[Call], slotted: set[int]) -> None:
-        """Places all storages that instructions write into in one block, where they share memory that is free again."""
+        """Places all storages that instructions write into: those of results side by side in a block that is new in
+        each run, so that none need be copied, the others in one where they share memory that is free again.
+        """
         first: dict[int, int] = dict.fromkeys(self.recorder.before, -1)
         last: dict[int, int] = {}
         size: dict[int, int] = {}
@@ -176,12 +185,11 @@ class _Builder:
                     first.setdefault(storage, number)
                     last[storage] = number
                     size[storage] = tensor.untyped_storage().nbytes() // tensor.element_size()
-        for tensor in self.results:
-            if storage_of(tensor) in last:
-                last[storage_of(tensor)] = len(calls)
-        spans = {s: Span(first[s], last[s], size[s]) for s in last}
+        made = {storage_of(tensor) for tensor in self.results} & last.keys()
+        spans = {s: Span(first[s], last[s], size[s]) for s in last if s not in made}
         self.place, total = place_spans(spans)
-        self.memory = torch.empty(total)
+        self.made, self.tape._made_size = place_spans({s: Span(0, 0, size[s]) for s in made})
+        self.memory = self.tape._memory = torch.empty(total)
 
     def _row(self, instruction: Instruction, number: int) -> np.ndarray:
         row = np.zeros(codes.WIDTH, np.int64)
@@ -201,6 +209,9 @@ class _Builder:
         if view.storage in self.patches:
             self.patches[view.storage].append((row, column, FLOAT_BYTES * view.offset))
             return 0
+        if view.storage in self.made:
+            self.patches[MADE].append((row, column, FLOAT_BYTES * (self.made[view.storage] + view.offset)))
+            return 0
         return self.memory.data_ptr() + FLOAT_BYTES * (self.place[view.storage] + view.offset)
 
     def _segment(self, begin: int, end: int) -> Step:
@@ -215,8 +226,8 @@ class _Builder:
             return None
         shape, strides, offset = tensor.shape, tensor.stride(), tensor.storage_offset()
         storage, dtype = storage_of(tensor), tensor.dtype
-        if storage in self.slots:
-            slot = self.slots[storage]
+        if storage in self.slots or storage in self.made:
+            slot, offset = self.slots[MADE if storage in self.made else storage], offset + self.made.get(storage, 0)
 
             def from_slot() -> Tensor:
                 assert slot.tensor is not None
@@ -249,12 +260,7 @@ class _Builder:
         return run
 
     def _result(self, tensor: Tensor) -> Callable[[], Tensor]:
-        current = self._current(tensor)
-        if current is None:
-            return lambda: tensor
-        if storage_of(tensor) in self.slots or tensor.dtype != torch.float32:
-            return current
-        return lambda: current().clone()
+        return self._current(tensor) or (lambda: tensor)
 
 
 __all__ = ["NotRecordable", "Tape"]
