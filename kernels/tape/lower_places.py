@@ -81,8 +81,11 @@ def matmul(lowering: Lowering, call: Call, a: Tensor, b: Tensor) -> None:
         out, left, right = (part.arranged((1, *part.shape), (0, *part.strides)) for part in (out, left, right))
     batch, rows, columns = out.shape
     depth = left.shape[2]
-    if depth == 0 or (batch * rows * columns * depth > LARGE_PRODUCT and depth > 4):
+    is_tall = left.constant is not None and columns < rows <= codes.WIDEST_MAP
+    if depth == 0 or (batch * rows * columns * depth > LARGE_PRODUCT and depth > 4 and not is_tall):
         raise Untranslated("a large product")
+    if is_tall:  # by columns, of which each is added up as a whole
+        left = lowering.by_columns(left)
     shape = (batch, 1, 1, rows, columns)
     views = [
         out.arranged(shape, (out.strides[0], 0, 0, out.strides[1], out.strides[2])),

@@ -102,6 +102,16 @@ class Lowering:
             raise Untranslated("an index that changes")
         return View(0, 0, tuple(value.shape), value.stride(), value)
 
+    def by_columns(self, view: View) -> View:
+        """The matrices (batch, rows, columns) of a constant, copied so that columns lie together."""
+        constant = view.constant
+        assert constant is not None
+        matrices = constant.as_strided(view.shape, view.strides, constant.storage_offset() + view.offset)
+        key = (storage_of(matrices), matrices.storage_offset(), view.shape, view.strides, "columns")
+        copied = self._constant(key, lambda: matrices.mT.contiguous())
+        batch, columns, rows = copied.shape
+        return copied.arranged((batch, rows, columns), (rows * columns, 1, rows))
+
     def _constant(self, key: Any, make: Callable[[], Tensor]) -> View:
         if key not in self.constants:
             tensor = make()

@@ -43,7 +43,7 @@ def run(rows):  # type: ignore[no-untyped-def]
         elif code <= LAST_REDUCTION:
             reduce(row)
         elif code == MATMUL:
-            matmul(row)
+            matmul(row, scratch)
         elif code == SELECT:
             select(row)
         elif code == SCATTER:
@@ -103,15 +103,24 @@ def reduce(row):  # type: ignore[no-untyped-def]
 
 
 @part
-def matmul(row):  # type: ignore[no-untyped-def]
+def matmul(row, scratch):  # type: ignore[no-untyped-def]
     """(b, ·, ·, m, n): out[b, m, n] = Σ a[b, m, k] · b[b, k, n]. Extras: k, and its strides in a and b."""
     depth, ka, kb = row[EXTRAS], row[EXTRAS + 1], row[EXTRAS + 2]
     rows, columns = row[SHAPE + 3], row[SHAPE + 4]
     so, sb, mo, ma = row[OUT + 5], row[B + 5], row[OUT + 4], row[A + 4]
+    sums = floats_at(scratch.ctypes.data)
     for i in range(row[SHAPE]):
         out, a = floats_at(offset(row, OUT, i, 0, 0, 0)), floats_at(offset(row, A, i, 0, 0, 0))
         b = floats_at(offset(row, B, i, 0, 0, 0))
-        if rows > columns:
+        if rows > columns and ma == 1 and rows <= SCRATCH:
+            for x in range(columns):
+                for m in range(rows):
+                    sums[m] = ZERO
+                for k in range(depth):
+                    add_product(a, k * ka, b[k * kb + x * sb], rows, sums)
+                for m in range(rows):
+                    out[m * mo + x * so] = sums[m]
+        elif rows > columns:
             for x in range(columns):
                 for m in range(rows):
                     out[m * mo + x * so] = ZERO
@@ -127,6 +136,13 @@ def matmul(row):  # type: ignore[no-untyped-def]
                     value = a[m * ma + k * ka]
                     for x in range(columns):
                         out[m * mo + x * so] += value * b[k * kb + x * sb]
+
+
+@part
+def add_product(column, begin, factor, count, sums):  # type: ignore[no-untyped-def]
+    """Add `count` values from `begin` on, times a factor."""
+    for m in range(count):
+        sums[m] += column[begin + m] * factor
 
 
 @part

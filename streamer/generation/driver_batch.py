@@ -16,11 +16,13 @@ from models.geometry.retarget import Strength
 from models.motion import Driver
 from streamer.generation.controls import Controls, mirrored_if
 from streamer.generation.transfer import upload
-from streamer.tracking.motion import Array, Motion
+from streamer.tracking.motion import Motion
 
 # The fields of `Controls` that are one of `Strength`, too.
 _STRENGTHS = ("head", "face", "body", "light", "teeth", "eyes", "brows", "mouth", "hands")
 KEPT = 8  # batches whose controls are kept
+_NO_BODY = np.zeros((33, 4), np.float32)
+_OTHER_PARTS = ("hands", "torso", "shade", "mouth", "lids", "correction", "extras")  # of a motion, as in `Driver`
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +89,15 @@ def to_driver(motions: Sequence[Motion], device: torch.device | str) -> Driver:
 
     Raises ValueError for a motion without a face, which `Presence.resolve` fills in before.
     """
-    faces, bodies = [], []
+    rows = []
     for motion in motions:
         if motion.face is None:
             raise ValueError("a motion without a face cannot be drawn")
-        faces.append(motion.face)
-        bodies.append(np.zeros((33, 4), np.float32) if motion.body is None else motion.body)
-
-    def tensor(values: Sequence[Array]) -> torch.Tensor:
-        return upload(torch.from_numpy(np.stack(values).astype(np.float32, copy=False)), torch.device(device))
-
-    names = ("hands", "torso", "shade", "mouth", "lids", "correction", "extras")
-    rest = ([getattr(motion, name) for motion in motions] for name in names)
-    return Driver(tensor(faces), tensor(bodies), *(tensor(values) for values in rest))
+        body = _NO_BODY if motion.body is None else motion.body
+        rows.append((motion.face, body, *(getattr(motion, name) for name in _OTHER_PARTS)))
+    shapes = [part.shape for part in rows[0]]
+    sizes = [part.size for part in rows[0]]
+    # All in one tensor, which is uploaded once: dozens of small ones cost more than retargeting.
+    values = np.concatenate([part.ravel() for row in rows for part in row], dtype=np.float32)
+    parts = upload(torch.from_numpy(values), torch.device(device)).view(len(rows), -1).split(sizes, 1)
+    return Driver(*(part.unflatten(1, shape) for part, shape in zip(parts, shapes, strict=True)))

@@ -13,6 +13,7 @@ from kernels.tape.tape import NotRecordable, Tape
 
 Function = Callable[[Tensor, Tensor], Tensor]
 ROWS = torch.tensor([3, 0, 3, 5])
+TALL = torch.arange(300.0).view(50, 6).sin()
 
 
 def views(a: Tensor, b: Tensor) -> Tensor:
@@ -59,7 +60,9 @@ def chosen(a: Tensor, b: Tensor) -> Tensor:
 
 def products(a: Tensor, b: Tensor) -> Tensor:
     crossed = torch.linalg.cross(a[..., :3], b[..., :3])
-    return torch.cat([(a @ b.mT).flatten(), (a.mT @ b).flatten(), (a[0] @ b[0, 0]).flatten(), crossed.flatten()])
+    of_inputs = [(a @ b.mT).flatten(), (a.mT @ b).flatten(), (a[0] @ b[0, 0]).flatten(), crossed.flatten()]
+    of_constants = [(TALL @ a[0]).flatten(), (TALL[None, 1:] @ b).flatten(), (TALL.mT @ TALL @ b).flatten()]
+    return torch.cat([*of_inputs, *of_constants])
 
 
 def left_to_torch(a: Tensor, b: Tensor) -> Tensor:
