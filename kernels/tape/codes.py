@@ -25,3 +25,4 @@ LAST_REDUCTION = 59
 MATMUL, SELECT, SCATTER, GRID_SAMPLE, BOX_SUM, BOX_MAXIMUM, REPEAT_BORDER, RESIZE = range(60, 68)
 
 WIDEST_MAP = 2048  # cells in a row of a map that is sampled, pooled or resized, with what is added at its borders
+SCRATCH = 9 * WIDEST_MAP  # floats that an instruction has for itself, rows of what `GRID_SAMPLE` needs

@@ -84,6 +84,9 @@ def matmul(lowering: Lowering, call: Call, a: Tensor, b: Tensor) -> None:
     is_tall = left.constant is not None and columns < rows <= codes.WIDEST_MAP
     if depth == 0 or (batch * rows * columns * depth > LARGE_PRODUCT and depth > 4 and not is_tall):
         raise Untranslated("a large product")
+    longest = 1 if rows > columns else 2
+    if out.shape[longest] > codes.SCRATCH and out.strides[longest] != 1:
+        raise Untranslated("a long product")
     if is_tall:  # by columns, of which each is added up as a whole
         left = lowering.by_columns(left)
     shape = (batch, 1, 1, rows, columns)

@@ -108,7 +108,7 @@ class Lowering:
         assert constant is not None
         matrices = constant.as_strided(view.shape, view.strides, constant.storage_offset() + view.offset)
         key = (storage_of(matrices), matrices.storage_offset(), view.shape, view.strides, "columns")
-        copied = self._constant(key, lambda: matrices.mT.contiguous())
+        copied = self._constant(key, matrices.mT.contiguous)
         batch, columns, rows = copied.shape
         return copied.arranged((batch, rows, columns), (rows * columns, 1, rows))
 

@@ -19,16 +19,14 @@ from kernels.tape.codes import (
     REPEAT_BORDER,
     RESIZE,
     SCATTER,
+    SCRATCH,
     SELECT,
     SHAPE,
     WHERE,
-    WIDEST_MAP,
 )
 from kernels.tape.numba_addresses import OUT, ZERO, A, B, C, compiled, floats_at, numbers_at, offset, part
 from kernels.tape.numba_elements import accumulate, arithmetic, comparison, curve, curve_of_two, reduced, ternary, unary
 from kernels.tape.numba_maps import box_maximum, box_sum, grid_sample, repeat_border, resize
-
-SCRATCH = 9 * WIDEST_MAP  # floats, rows of what `grid_sample` needs
 
 
 @compiled
@@ -110,39 +108,36 @@ def matmul(row, scratch):  # type: ignore[no-untyped-def]
     so, sb, mo, ma = row[OUT + 5], row[B + 5], row[OUT + 4], row[A + 4]
     sums = floats_at(scratch.ctypes.data)
     for i in range(row[SHAPE]):
-        out, a = floats_at(offset(row, OUT, i, 0, 0, 0)), floats_at(offset(row, A, i, 0, 0, 0))
-        b = floats_at(offset(row, B, i, 0, 0, 0))
-        if rows > columns and ma == 1 and rows <= SCRATCH:
+        out, a, b = offset(row, OUT, i, 0, 0, 0), offset(row, A, i, 0, 0, 0), offset(row, B, i, 0, 0, 0)
+        if rows > columns:
             for x in range(columns):
+                column = floats_at(out + 4 * x * so)
+                if mo == 1:
+                    add_columns(floats_at(a), ma, ka, floats_at(b + 4 * x * sb), kb, depth, rows, column)
+                    continue
+                add_columns(floats_at(a), ma, ka, floats_at(b + 4 * x * sb), kb, depth, rows, sums)
                 for m in range(rows):
-                    sums[m] = ZERO
-                for k in range(depth):
-                    add_product(a, k * ka, b[k * kb + x * sb], rows, sums)
-                for m in range(rows):
-                    out[m * mo + x * so] = sums[m]
-        elif rows > columns:
-            for x in range(columns):
-                for m in range(rows):
-                    out[m * mo + x * so] = ZERO
-                for k in range(depth):
-                    value = b[k * kb + x * sb]
-                    for m in range(rows):
-                        out[m * mo + x * so] += a[m * ma + k * ka] * value
+                    column[m * mo] = sums[m]
         else:
             for m in range(rows):
+                line = floats_at(out + 4 * m * mo)
+                if so == 1:
+                    add_columns(floats_at(b), sb, kb, floats_at(a + 4 * m * ma), ka, depth, columns, line)
+                    continue
+                add_columns(floats_at(b), sb, kb, floats_at(a + 4 * m * ma), ka, depth, columns, sums)
                 for x in range(columns):
-                    out[m * mo + x * so] = ZERO
-                for k in range(depth):
-                    value = a[m * ma + k * ka]
-                    for x in range(columns):
-                        out[m * mo + x * so] += value * b[k * kb + x * sb]
+                    line[x * so] = sums[x]
 
 
 @part
-def add_product(column, begin, factor, count, sums):  # type: ignore[no-untyped-def]
-    """Add `count` values from `begin` on, times a factor."""
-    for m in range(count):
-        sums[m] += column[begin + m] * factor
+def add_columns(values, down, across, factors, step, count, rows, sums):  # type: ignore[no-untyped-def]
+    """The sum (rows,) of `count` columns of values, each times its factor."""
+    for m in range(rows):
+        sums[m] = ZERO
+    for k in range(count):
+        factor = factors[k * step]
+        for m in range(rows):
+            sums[m] += values[k * across + m * down] * factor
 
 
 @part

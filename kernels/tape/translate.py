@@ -46,6 +46,7 @@ LOWERINGS: dict[str, Callable[..., None]] = {
     "bitwise_not": logical_not, "logical_not": logical_not,
     "clone": copy, "_to_copy": copy, "copy_": write, "fill_": write,
     "zeros_like": full_like(0.0), "ones_like": full_like(1.0), "full_like": full_like(None),
+    "new_zeros": full_like(0.0), "new_ones": full_like(1.0),
     "cat": cat, "stack": stack, "roll": roll, "flip": flip, "repeat": repeat, "constant_pad_nd": pad,
     "sum": reduction(codes.SUM, 0.0), "mean": reduction(codes.SUM, 0.0, mean=True),
     "amax": reduction(codes.LARGEST, -INFINITE), "amin": reduction(codes.LEAST, INFINITE),
