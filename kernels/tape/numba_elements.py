@@ -201,6 +201,14 @@ def curve_of_two(code, n, out, so, a, sa, b, sb):  # type: ignore[no-untyped-def
 
 
 @part
+def bounded(n, out, so, a, sa, low, high):  # type: ignore[no-untyped-def]
+    """out = a between two numbers, n elements."""
+    for x in range(n):
+        value = low if a[x * sa] < low else a[x * sa]
+        out[x * so] = high if value > high else value
+
+
+@part
 def ternary(code, n, out, so, a, sa, b, sb, c, sc):  # type: ignore[no-untyped-def]
     """out = f(a, b, c), n elements."""
     if code == WHERE:
@@ -211,6 +219,8 @@ def ternary(code, n, out, so, a, sa, b, sb, c, sc):  # type: ignore[no-untyped-d
             begin, end, share = a[x * sa], b[x * sb], c[x * sc]
             way = end - begin
             out[x * so] = begin + share * way if abs(share) < HALF else end - way * (ONE - share)
+    elif code == CLAMP and sb == 0 and sc == 0:
+        bounded(n, out, so, a, sa, b[0], c[0])
     elif code == CLAMP:
         for x in range(n):
             value, low, high = a[x * sa], b[x * sb], c[x * sc]
