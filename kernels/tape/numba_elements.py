@@ -110,6 +110,8 @@ def curve(code, n, out, so, a, sa):  # type: ignore[no-untyped-def]
 @part
 def arithmetic(code, n, out, so, a, sa, b, sb):  # type: ignore[no-untyped-def]  # noqa: PLR0912
     """out = f(a, b), n elements. A single b is read once, so that LLVM vectorises the loop."""
+    if sa == 0 and code in (ADD, MUL):
+        a, sa, b, sb = b, sb, a, sa
     if code == ADD:
         if sb == 0:
             value = b[0]
