@@ -3,7 +3,8 @@
 A point of the head lies on the chart at its direction from the skull's centre, in Lambert's azimuthal equal-area
 projection: the face is in the middle, the back of the head at the rim of the unit disc. What pictures show well is
 taken from them; what they hide comes from the other side of the head in the light of this side, then, for hair, from
-the mirror image across the outline, then smoothly from around it.
+the mirror image across the outline, then smoothly from around it. What is hair and what is skin is decided first, so
+that each is completed from its own kind.
 """
 
 from __future__ import annotations
@@ -20,8 +21,7 @@ from torch.nn import functional as F
 from kernels.mesh import Bucket, interpolate, rasterise
 from models.geometry.ears import ear_mesh
 from models.geometry.grid import smoothstep, unit_grid
-from models.geometry.head_palette import Palette, hair_likeness, head_palette, skin_likeness
-from models.geometry.inpaint import blur, pull_push
+from models.geometry.inpaint import blur, dilate, pull_push
 from models.geometry.shell import shell
 from models.geometry.skull import SKULL_CENTRE
 from models.geometry.topology import MESH, topology
@@ -36,14 +36,16 @@ SMOOTH_SCALE = 4  # light and filling are smooth, and computed on a chart so man
 LIGHT_BLUR = 4  # texels of the coarse chart
 FACE_RADIUS = (0.54, 0.64)  # of the chart: within it face and ears, beyond it hair
 HIGHER_HAIR = 0.1  # by so much of the chart's radius hair begins nearer to the face above the eyes
+ABOVE_EARS, BEHIND_EARS = (-0.08, 0.04), (0.72, 0.8)  # y of the chart from which on hair begins at this radius instead
+BELOW_EARS = (0.38, 0.46)  # y of the chart from which on it shows jaw and neck, and hair only if that hangs
+JAW_BORDER = 8  # texels between the face's mesh and the hair that hangs beside it
 NAPE = (0.5, 0.68)  # downward component of a ray: hair above, and below the nape of the neck
-BEHIND_EARS = (0.72, 0.8)  # of the chart's radius: from there on only hair is taken from where a picture shows a slant
-SLANT = (0.35, 0.6)  # how much a surface faces the camera: at a slant, and well seen
+SLANT = (0.5, 0.65)  # how much a surface faces the camera: at a slant, and well seen
 GIVES_WAY = (0.4, 0.7)  # how much a picture's surface faces the camera, over how much a view's does: replaced, and kept
 FILLED_BELOW = 0.25  # hair of less visibility is blended with what is filled in, a face wherever it is below 1
-ANY_COLOUR = 0.01  # weight of what does not look like skin, for faces of which nothing does
-CLEAR = (0.6, 0.98)  # visibility of a face at a slant, where its colours must fit, and of what is taken as it is
-LOCKS, LOCK_BLUR = (0.45, 0.65), 2  # share of hair in what is around, texels of the coarse chart: skin, and hair
+SURE = (0.4, 0.8)  # visibility of what is not continued, and of what is
+LEAST = 0.02  # share of what is continued that must be of its kind; where less is, all of it counts
+MOSTLY, HAIRLINE_BLUR = (0.44, 0.56), 1  # share of hair: skin, and hair; texels of the coarse chart
 
 
 class ChartGrid(NamedTuple):
@@ -108,27 +110,43 @@ def hair_region(device: torch.device) -> Tensor:
     on_shell = (chart_grid(device).corners >= MESH).any(-1).view(1, 1, CHART_SIDE, CHART_SIDE).to(x.dtype)
     no_mesh = torch.maximum(on_shell, 1 - chart_grid(device).covered)
     above_nape = 1 - smoothstep(*NAPE, 2 * y * (1 - x.square() - y.square()).clamp_min(0).sqrt())
-    return (smoothstep(*FACE_RADIUS, torch.hypot(x, y) + above) * above_nape).unsqueeze(1) * no_mesh
+    radius = torch.hypot(x, y)
+    beside_ears = smoothstep(*ABOVE_EARS, y)
+    region = torch.lerp(smoothstep(*FACE_RADIUS, radius + above), smoothstep(*BEHIND_EARS, radius), beside_ears)
+    return (region * above_nape).unsqueeze(1) * no_mesh
+
+
+@cache
+@torch.inference_mode(False)  # cached in an inference frame, the tensor must also be usable in training
+def below_ears(device: torch.device) -> Tensor:
+    """(1, 1, C, C) 0..1: 1 below the ears, beside and behind the face's mesh."""
+    grid = chart_grid(device)
+    mesh = (grid.corners < MESH).all(-1).view(1, 1, CHART_SIDE, CHART_SIDE) * grid.covered
+    return smoothstep(*BELOW_EARS, unit_grid(CHART_SIDE, device)[..., 1]).unsqueeze(1) * (1 - dilate(mesh, JAW_BORDER))
 
 
 class Source(NamedTuple):
     """What one picture shows of the head's V vertices.
 
-    person: (B, 4, S, S) premultiplied RGB and alpha, 0..1. place: (B, V, 2) canvas units of this picture. facing:
-    (B, V) 0..1, how much the vertices face the camera, 0 where something is in front.
+    person: (B, 4, S, S) premultiplied RGB and alpha, 0..1. parts: (B, 2, S, S) 0..1, hair and skin. place: (B, V, 2)
+    canvas units of this picture. facing: (B, V) 0..1, how much the vertices face the camera, 0 where something is in
+    front.
     """
 
     person: Tensor
+    parts: Tensor
     place: Tensor
     facing: Tensor
 
 
 class Shown(NamedTuple):
-    """The chart as one picture shows it: colour (B, 3, C, C), its visibility (B, 1, C, C), 0..1, and how much the
-    surface faces the camera there (B, 1, C, C), 0..1.
+    """The chart as one picture shows it.
+
+    texture: (B, 5, C, C), RGB, hair and skin, 0..1. visibility: (B, 1, C, C), 0..1.
+    facing: (B, 1, C, C), 0..1, how much the surface faces the camera.
     """
 
-    colour: Tensor
+    texture: Tensor
     visibility: Tensor
     facing: Tensor
 
@@ -149,69 +167,93 @@ def sample_source(source: Source, order: Tensor | None = None) -> Shown:
         [2, 1, 1], 1
     )
     where = where.permute(0, 2, 3, 1)
-    colour, alpha = F.grid_sample(source.person, where, "bilinear", "border", False).split([3, 1], 1)
-    return Shown((colour / alpha.clamp_min(1e-3)).clamp(0, 1), seen * smoothstep(*OPAQUE, alpha), facing)
+    layers = torch.cat([source.person, source.parts], 1)
+    colour, alpha, parts = F.grid_sample(layers, where, "bilinear", "border", False).split([3, 1, 2], 1)
+    texture = torch.cat([(colour / alpha.clamp_min(1e-3)).clamp(0, 1), parts], 1)
+    return Shown(texture, seen * smoothstep(*OPAQUE, alpha), facing)
 
 
-def match_light(colour: Tensor, visibility: Tensor, target: Tensor, target_visibility: Tensor) -> Tensor:
-    """Colours (B, 3, C, C) in the light of `target`: times the smooth ratio of both, measured
-    where both are visible. visibility, target_visibility: (B, 1, C, C), 0..1.
+def match_light(view: Shown, target: Tensor, target_visibility: Tensor) -> Tensor:
+    """The texture (B, 5, C, C) of a view in the light of `target`, another texture: colours times the smooth ratio of
+    both, measured where both are visible. target_visibility: (B, 1, C, C), 0..1.
     """
-    both = visibility * target_visibility
+    colour, parts = view.texture.split([3, 2], 1)
+    both = view.visibility * target_visibility
     weight = blur(coarse(both), LIGHT_BLUR).clamp_min(1e-4)
-    means = [(blur(coarse(part * both), LIGHT_BLUR) / weight + 0.02).log() for part in (target, colour)]
+    means = [(blur(coarse(part * both), LIGHT_BLUR) / weight + 0.02).log() for part in (target[:, :3], colour)]
     known = smoothstep(0.02, 0.2, weight)
     ratio = pull_push((means[0] - means[1]).clamp(-LIGHT_RANGE, LIGHT_RANGE), known)
-    return (colour * fine(ratio.exp())).clamp(0, 1)
+    return torch.cat([(colour * fine(ratio.exp())).clamp(0, 1), parts], 1)
 
 
-def make_chart(sources: Sequence[Source]) -> Tensor:
+def make_chart(sources: Sequence[Source], hangs: Tensor) -> Tensor:
     """The completed chart (B, 4, C, C), RGB and alpha 0..1.
 
-    sources: the picture, then further views of the same head.
+    sources: the picture, then further views of the same head. hangs: (B,) 0..1, whether hair hangs beside the neck.
     """
-    device = sources[0].place.device
-    mirror = mirrored_vertices(device)
-    hair = hair_region(device)
-    shown = [sample_source(source) for source in sources]
-    texture, total, facing = shown[0]
-    total = total * hair_behind_ears(shown[0], hair, head_palette(texture, total))
-    for view in shown[1:]:
-        colour = match_light(view.colour, view.visibility, texture, total)
-        visibility = view.visibility * hair_behind_ears(view, hair, head_palette(texture, total))
+    mirror, hair = mirrored_vertices(hangs.device), hair_region(hangs.device)
+    views = [sample_source(source) for source in sources]
+    mirrored = [sample_source(source, mirror) for source in sources]
+    is_hair = hair_share([*views, *mirrored], hair, hangs)
+    views, mirrored = ([without_streaks(view, is_hair) for view in each] for each in (views, mirrored))
+    texture, total, facing = views[0].texture, views[0].visibility, views[0].facing
+    for view in views[1:]:
         # A picture that sees a texel much less frontally than this view gives way to it.
-        kept = torch.lerp(
-            torch.ones_like(total), smoothstep(*GIVES_WAY, facing / view.facing.clamp_min(1e-3)), visibility
-        )
-        texture, total = add_where_missing(texture, total * kept, colour, visibility)
-        facing = torch.maximum(facing, view.facing * visibility)
-    own, own_visibility, palette = texture, total, head_palette(texture, total)
-    for source in sources:
-        view = sample_source(source, mirror)
-        colour = match_light(view.colour, view.visibility, own, own_visibility)
-        visibility = view.visibility * hair_behind_ears(view, hair, palette)
-        texture, total = add_where_missing(texture, total, colour, visibility)
-    palette = head_palette(texture, total)
-    back, back_visibility = reflect_across_outline(torch.cat([texture, total * hair], 1)).split([3, 1], 1)
-    texture, total = add_where_missing(texture, total, back, back_visibility * hair * hair_likeness(back, palette))
-    # Hair is continued by hair alone, and skin by skin. Beside a face it is what lies next to it, such as a lock.
-    hair_like, skin_like = hair_likeness(texture, palette), skin_likeness(texture, palette)
-    hair_nearby = fine(smoothstep(*LOCKS, blur(coarse(continued(hair_like, total)), LOCK_BLUR)))
-    is_hair = torch.maximum(hair, hair_nearby)
-    skin_filled = continued(texture, total * (1 - is_hair) * skin_like.clamp_min(ANY_COLOUR))
-    hair_filled = continued(texture, total * is_hair * hair_like)
-    filled = torch.lerp(skin_filled, hair_filled, is_hair)
-    # A face that is seen at a slant shows streaks of what lies beside it.
-    fits = torch.lerp(torch.lerp(skin_like, hair_like, hair_nearby), torch.ones_like(total), smoothstep(*CLEAR, total))
-    known = torch.lerp(total * fits, (total / FILLED_BELOW).clamp_max(1), hair)
-    return torch.cat([torch.lerp(filled, texture, known), torch.ones_like(total)], 1)
+        ratio = smoothstep(*GIVES_WAY, facing / view.facing.clamp_min(1e-3))
+        kept = torch.lerp(torch.ones_like(total), ratio, view.visibility)
+        texture, total = add_where_missing(texture, total * kept, match_light(view, texture, total), view.visibility)
+        facing = torch.maximum(facing, view.facing * view.visibility)
+    own, own_visibility = texture, total
+    for view in mirrored:
+        texture, total = add_where_missing(texture, total, match_light(view, own, own_visibility), view.visibility)
+    known_hair = total * hair * texture[:, 3:4]
+    back, behind = reflect_across_outline(torch.cat([texture * known_hair, known_hair], 1)).split([5, 1], 1)
+    texture, total = add_where_missing(texture, total, back / behind.clamp_min(1e-4), behind * hair * is_hair)
+    colour, hair_like, skin_like = texture.split([3, 1, 1], 1)
+    sure = smoothstep(*SURE, total)
+    filled_hair = continued(colour, mostly_of_kind(sure * is_hair, hair_like))
+    filled_skin = continued(colour, mostly_of_kind(sure * (1 - is_hair), skin_like))
+    known = torch.lerp(total, (total / FILLED_BELOW).clamp_max(1), is_hair)
+    completed = torch.lerp(torch.lerp(filled_skin, filled_hair, is_hair), colour, known)
+    return torch.cat([completed, torch.ones_like(total)], 1)
+
+
+def hair_share(shown: Sequence[Shown], hair: Tensor, hangs: Tensor) -> Tensor:
+    """(B, 1, C, C) 0..1, how much of each texel is hair, and not skin.
+
+    Where pictures see it well, they tell, the first ones first; then the usual place of hair does, then what pictures
+    show at a slant, and what is around. hair: from `hair_region`. hangs: (B,) 0..1, as for `make_chart`.
+    """
+    usual = [(torch.ones_like(hair), hair), (hangs.view(-1, 1, 1, 1), below_ears(hair.device))]
+    told = [(view.texture[:, 3:4], view.texture[:, 3:].sum(1, keepdim=True), view) for view in shown]
+    well_seen = [(is_hair, either * smoothstep(*SLANT, view.facing)) for is_hair, either, view in told]
+    at_a_slant = [(is_hair, either * view.visibility) for is_hair, either, view in told]
+    share = total = torch.zeros_like(hair)
+    for is_hair, weight in [*well_seen, *usual, *at_a_slant]:
+        share, total = add_where_missing(share, total, is_hair, weight)
+    return fine(smoothstep(*MOSTLY, blur(coarse(continued(share, total)), HAIRLINE_BLUR)))
+
+
+def without_streaks(view: Shown, is_hair: Tensor) -> Shown:
+    """A view without what it shows at a slant and is not hair where hair is (B, 1, C, C), 0..1, and skin elsewhere."""
+    hair_like, skin_like = view.texture[:, 3:].split(1, 1)
+    fits = torch.lerp(skin_like, hair_like, is_hair)
+    fits = torch.lerp(fits, torch.ones_like(fits), smoothstep(*SLANT, view.facing))
+    return view._replace(visibility=view.visibility * fits)
 
 
 def add_where_missing(texture: Tensor, total: Tensor, view: Tensor, visibility: Tensor) -> tuple[Tensor, Tensor]:
-    """A texture (B, 3, C, C), known to the share `total` (B, 1, C, C), 0..1, and what a view adds to the rest of it."""
+    """A texture (B, K, C, C), known to the share `total` (B, 1, C, C), 0..1, and what a view adds to the rest of it."""
     share = visibility * (1 - total)
     together = total + share
     return (total * texture + share * view) / together.clamp_min(1e-4), together
+
+
+def mostly_of_kind(weight: Tensor, likeness: Tensor) -> Tensor:
+    """Weights (B, 1, C, C) times the likeness (B, 1, C, C), 0..1, to a kind; as they were where that leaves little."""
+    liked = weight * likeness
+    enough = liked.mean((1, 2, 3), True) > LEAST * weight.mean((1, 2, 3), True)
+    return torch.where(enough, liked, weight)
 
 
 def continued(texture: Tensor, weight: Tensor) -> Tensor:
@@ -236,13 +278,3 @@ def reflect_across_outline(chart: Tensor) -> Tensor:
     radius = where.norm(dim=-1, keepdim=True).clamp_min(1e-4)
     where = where * ((1 - radius.square()).clamp_min(0).sqrt() / radius)
     return F.grid_sample(chart, where.expand(len(chart), -1, -1, -1), "bilinear", "zeros", False)
-
-
-def hair_behind_ears(shown: Shown, hair: Tensor, palette: Palette) -> Tensor:
-    """(B, 1, C, C) factor of visibility: behind the ears a picture's outermost texels count if they look like hair.
-
-    There, the outline shows an ear or a cheek for what goes on behind it. hair: from `hair_region`; palette: from
-    `head_palette`.
-    """
-    behind = hair * smoothstep(*BEHIND_EARS, unit_grid(CHART_SIDE, hair.device).norm(dim=-1)).unsqueeze(1)
-    return 1 - behind * (1 - smoothstep(*SLANT, shown.facing)) * (1 - hair_likeness(shown.colour, palette))

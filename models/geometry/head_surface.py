@@ -18,6 +18,7 @@ from models.geometry.ears import EARS, ear_mesh, find_ears, grow_ears
 from models.geometry.grid import box_grid, canvas_box, smoothstep, to_box
 from models.geometry.grid_mesh import TRIANGLE_GROWTH, cells_per_unit, face_buckets
 from models.geometry.head_chart import OPAQUE, Source, make_chart
+from models.geometry.head_parts import find_parts
 from models.geometry.inpaint import dilate
 from models.geometry.picture_layers import clean_plate, person_over_plate
 from models.geometry.shell import fit_shell, hanging_hair, shell
@@ -41,7 +42,7 @@ OUTLINE_DIVISOR = 100  # the canvas's side over how far from transparency a vert
 TURNED = (0.003, 0.03)  # 1 − cosine between the directions to the camera: about 4 and 14 degrees
 FACING_OFFSET = 0.06  # added to both before their ratio is taken, so that outlines do not count as unseen
 # How much a vertex faces the camera in the picture, over how much it does now: the chart is drawn; the picture is.
-SHOWN_RATIO = (0.5, 0.7)
+SHOWN_RATIO = (0.65, 0.85)
 UNSEEN = (0.0, 0.06)  # how much a vertex faces the camera in the picture: not at all, and enough to be shown
 CAME_INTO_VIEW = (0.1, 0.25)  # gain of the cosine by which an unseen vertex counts as turned towards the camera
 
@@ -127,11 +128,13 @@ def build_surface(
     below_ears = sample_map(in_picture, place[:, MESH : MESH + local_shell.shape[1]])
     of_shell = of_shell * (1 - below_ears)
     on_chart = torch.cat([of_face, of_shell], 1)
-    source = Source(earless, place[:, : on_chart.shape[1], :2], on_chart)
+    parts = find_parts(person, face, head, focus).on_canvas(person.shape[-1])
+    source = Source(earless, parts, place[:, : on_chart.shape[1], :2], on_chart)
     sources = [source, *(view_source(view, local_shell, outward) for view in views)]
-    chart = make_chart(sources).contiguous(memory_format=torch.channels_last)
+    hangs = hanging_hair(head, person[:, 3:])
+    chart = make_chart(sources, hangs).contiguous(memory_format=torch.channels_last)
     short, hanging = surface_fades(device)
-    whole = torch.lerp(short, hanging, hanging_hair(head, person[:, 3:])[:, None])
+    whole = torch.lerp(short, hanging, hangs[:, None])
     fade = torch.lerp(narrow_fade(device), whole, has_skull[:, None])
     facing = torch.cat([on_chart, torch.ones_like(of_ears)], 1)
     return HeadSurface(local_shell, ears, found.shown, found.borrowed, weights, outward, facing, fade, chart)
@@ -158,7 +161,8 @@ def view_source(view: View, local_shell: Tensor, outward: Tensor) -> Source:
     person = person_over_plate(view.image, view.matte, clean_plate(view.image, view.matte))
     # The shell is a compromise of all pictures and may reach beyond the outline of this one.
     facing = visible_facing(head, place, outward, canvas, cells) * opaque_around(view.matte, place)
-    return Source(person, place[:, :-EARS, :2], facing[:, :-EARS])
+    parts = find_parts(person, view.face, head, canvas).on_canvas(person.shape[-1])
+    return Source(person, parts, place[:, :-EARS, :2], facing[:, :-EARS])
 
 
 def visible_facing(head: HeadTransform, place: Tensor, outward: Tensor, box: Tensor, cells: float) -> Tensor:
