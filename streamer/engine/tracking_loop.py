@@ -69,7 +69,6 @@ class TrackingLoop:
         self._wanted = Wanted()
         self._spoke_at = -math.inf  # when a voice was heard last, on time.monotonic
         self._began_at = -math.inf  # of the last frame, once its motion's source was known, on time.monotonic
-        self._drawn_at: float | None = None  # when the last motion that is drawn was mixed, on time.monotonic
         self._last: TrackedMotion | None = None
         self._idle: TrackedMotion | None = None  # asked for ahead, see `_idle_ahead`
 
@@ -119,13 +118,12 @@ class TrackingLoop:
         now = time.monotonic()
         is_on_time = move.mover == "tracker" or move.picture is not None or not self._silence.is_late(now)
         wanted = WantedMotion(session.acts, None if session.paused else session.controls.voice, session.mood)
-        moment = Moment(now, tracked.is_seen and is_on_time, wanted, tracked.motion.captured, self._drawn_at)
+        moment = Moment(now, tracked.is_seen and is_on_time, wanted, tracked.motion.captured)
         eased = tracked if self._program is None else self._changeover.eased(tracked, move.mover, now)
         motion, neutral = self._mixer.mix(eased.motion, eased.neutral, moment)
         self._kind = move.mover, move.picture is not None
         self._durations[self._kind].add(time.monotonic() - self._began_at)
         if self._voice_frames.take(motion.face, self._began_at) or not session.speaks_unseen:
-            self._drawn_at = now
             mixed = replace(eased, motion=motion, neutral=neutral)
             session.motions.put(PendingMotion(mixed, move.picture if self._keeps_camera else None, time.monotonic()))
 

@@ -65,8 +65,7 @@ class VoiceSource:
         self._resampler = AudioResampler(format="flt", layout="mono", rate=VOICE_RATE_HZ)
         self._face: VoiceFrame | None = None
         self._heard_at = 0.0  # seconds
-        self._drawn_at: float | None = None  # seconds
-        self._between_s = STEP_S  # two frames that are drawn
+        self._asked_at: float | None = None  # seconds
         self._wait_s = STEP_S / 2
         self._spoke_at = -math.inf
         self._share = VoiceShare()
@@ -94,15 +93,14 @@ class VoiceSource:
         return self._share.expression(self._face)
 
     def _time(self, moment: Moment, has_sound: bool) -> None:
-        """Tell how long sound waits for the frame that shows it, on the mean: half of the time between the last two
-        frames that were drawn, less what has come since this one's delay began to count.
+        """Tell how long sound waits for the frame that shows it, on the mean: half of the time between two frames, less
+        what has come since this one's delay began to count.
         """
-        before, self._drawn_at = self._drawn_at, moment.drawn_at
-        if before is not None and moment.drawn_at is not None and moment.drawn_at > before:
-            self._between_s = min(max(moment.drawn_at - before, STEP_S), MAX_BETWEEN_S)
+        between = STEP_S if self._asked_at is None else min(max(moment.now - self._asked_at, STEP_S), MAX_BETWEEN_S)
+        self._asked_at = moment.now
         if has_sound and moment.captured is not None:
             early = moment.captured - self._sound.put_at
-            self._wait_s = self._between_s / 2 + min(max(early, -MAX_BETWEEN_S), MAX_BETWEEN_S)
+            self._wait_s = between / 2 + min(max(early, -MAX_BETWEEN_S), MAX_BETWEEN_S)
 
     def _load(self) -> None:
         try:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from models.checkpoint_header import CheckpointError
 from models.geometry.expressions import INDEX
-from models.voice.log_mel import STEP_S
 from models.voice.voice_net import LOOK_AHEAD_S
 from streamer.runtime.sound_feed import SAMPLE_RATE, SILENT_S, Samples, SoundFeed
 from streamer.sources.expression import MOUTH, Expression
@@ -96,22 +95,21 @@ def test_beside_a_face_the_voice_has_its_share_and_not_the_head(strength: float)
     assert not last.turn.any() and 0.08 * strength <= heard.feed.lag_s <= 0.1 * strength
 
 
-@pytest.mark.parametrize("every", [1, 2])
+@pytest.mark.parametrize("between_s", [0.02, 0.04])
 @pytest.mark.parametrize("begun_after_s", [0.004, -0.015])
-def test_sound_waits_for_the_look_ahead_and_for_half_of_the_time_between_drawn_frames(
-    every: int, begun_after_s: float
+def test_sound_waits_for_the_look_ahead_and_for_half_of_the_time_between_frames(
+    between_s: float, begun_after_s: float
 ) -> None:
-    clock, drawn_at = [0.0], None
+    clock = [0.0]
     heard = Heard()
     heard.feed = SoundFeed(clock=lambda: clock[0])
     heard.source = VoiceSource(heard.feed, Loudness, at_once)
     for number in range(60):
-        clock[0] = number * STEP_S
-        heard.feed.put(tone(clock[0], STEP_S))
-        now = clock[0] + 0.005
-        heard.source.at(Moment(now, False, WantedMotion(voice=1.0), clock[0] + begun_after_s, drawn_at))
-        drawn_at = now if number % every == 0 else drawn_at
-    assert heard.feed.lag_s == pytest.approx(LOOK_AHEAD_S + every * STEP_S / 2 + begun_after_s)
+        clock[0] = number * between_s
+        heard.feed.put(tone(clock[0], between_s))
+        begun = clock[0] + begun_after_s
+        heard.source.at(Moment(clock[0] + 0.005, False, WantedMotion(voice=1.0), begun))
+    assert heard.feed.lag_s == pytest.approx(LOOK_AHEAD_S + between_s / 2 + begun_after_s)
 
 
 def test_a_face_that_is_lost_and_comes_back_hands_the_mouth_over_and_back() -> None:
