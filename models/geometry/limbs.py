@@ -10,11 +10,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from models.geometry.body import shoulder_width
 from models.geometry.constants import gather_rows
 from models.geometry.grid import smoothstep, to_box
 from models.geometry.hidden_hands import HiddenHands
 from models.geometry.inpaint import blur, dilate, pull_push
-from models.geometry.limb_claims import CAP_FADE, Areas, claim_pixels, is_skin, palm_ends, torso_hull, within
+from models.geometry.limb_claims import (
+    CAP_FADE,
+    Areas,
+    claim_pixels,
+    is_skin,
+    palm_ends,
+    piece_behind,
+    torso_hull,
+    within,
+)
 from models.geometry.limb_curve import (
     FINGERS,
     FOREARM_PIECES,
@@ -31,10 +41,10 @@ from models.geometry.limb_curve import (
 )
 from models.geometry.limb_textures import paint_tiles
 from models.geometry.ribbons import COLUMNS, ROWS, bounding_boxes, draw_ribbons, place_vertices, ribbon_across
+from models.geometry.torso_outline import TorsoOutline, torso_outline
 
 RIM = 2  # pixels around a limb over which the body layer loses its soft edge with it
 SURROUNDED = (0.8, 0.9)  # alpha around limbs: background goes on behind them, the torso does
-BESIDE = (0.55, 0.75)  # the same within the torso's hull, whose corners may lie beside the torso
 FAR_WEIGHT = 1e-9  # of the smooth filling beside the nearest pixels' colours, where there are none
 CLEAR = 0.05  # alpha up to which a pixel is what the plate lacks around a limb, which goes with the limb
 SOLID = 0.9  # alpha from which a pixel is the person's own, and no edge
@@ -151,7 +161,9 @@ def build_limbs(
     none = no_limbs(len(body), size, body.device)
     own = (tiles, boxes, polylines, across, on_tile, shown)
     found = Limbs(*(torch.cat([part, empty[:, part.shape[1] :]], 1) for part, empty in zip(own, none, strict=True)))
-    behind = behind_limbs(person, claim.taken, hull.unsqueeze(1))
+    farther = piece_behind(body[..., 2], shoulder_width(body))[..., None, None] * claim.visible[:, :LIMB_PIECES]
+    outline = torso_outline(person[:, 3:], claim.taken, farther.amax(1, keepdim=True), body)
+    behind = behind_limbs(person, claim.taken, outline)
     return channels_last(found), Uncovered(share_of_limbs(person[:, 3:], claim.taken), behind)
 
 
@@ -187,18 +199,18 @@ def without_layers(body: Tensor, shown: Tensor) -> Tensor:
     return torch.cat([body[..., :3], visibility.unsqueeze(-1)], -1)
 
 
-def behind_limbs(person: Tensor, taken: Tensor, hull: Tensor) -> Tensor:
+def behind_limbs(person: Tensor, taken: Tensor, outline: TorsoOutline) -> Tensor:
     """The torso behind what limbs take (B, 1, S, S), 0 or 1: (B, 4, S, S), premultiplied; elsewhere without meaning.
 
-    person: (B, 4, S, S) the person's own colours, premultiplied. The torso goes on within its hull (B, 1, S, S), 0..1,
-    and wherever more of it than of the background surrounds the limbs; elsewhere there is nothing.
+    person: (B, 4, S, S) the person's own colours, premultiplied. The torso goes on within its outline, and above and
+    below that wherever more of the person than of the background surrounds the limbs; elsewhere there is nothing.
     """
     size = person.shape[-1]
     straight = person[:, :3] / person[:, 3:].clamp_min(1e-3)
     clear = dilate(taken, RIM + size // 128) < 0.5
     around = pull_push(person[:, 3:], clear.to(person.dtype))
     around = blur(around, size // 128)
-    alpha = torch.maximum(hull * smoothstep(*BESIDE, around), smoothstep(*SURROUNDED, around))
+    alpha = torch.lerp(smoothstep(*SURROUNDED, around), outline.torso, outline.known)
     known = (clear & (person[:, 3:] > SOLID)).to(person.dtype)
     share = F.avg_pool2d(known, 2)  # at half the resolution: what is continued is smooth
     filled = continue_clothes(F.avg_pool2d(straight * known, 2) / share.clamp_min(0.25), share > 0)

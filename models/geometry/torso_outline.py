@@ -1,0 +1,130 @@
+"""Where a torso ends behind the arms before it: between what the picture shows of it and of the background."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from models.geometry.body import HIPS, SHOULDERS
+from models.geometry.grid import smoothstep, unit_grid
+from models.geometry.inpaint import dilate
+
+ROWS = 192  # places along the spine at which a torso's half widths are known
+COLUMNS = 256  # places from the spine outwards that are looked at
+BELOW = 0.6  # lengths of the spine below the hips to which a torso, a coat or a skirt is followed
+DEPTH = 0.25  # of the spine's length: half of a torso's width at least, seen from the side
+WIDEST = 2.2  # half widths that are looked at
+LEAST_BELOW = 0.3  # half widths that must be seen below the hips on both sides for the torso to go on
+UNDER_ARMS = 0.05  # half widths that a torso goes on behind an arm beside it, at least
+ENDS = 0.08  # lengths of the spine over which the outline fades in below the shoulders, and out at its lower end
+PERSON, NOBODY = 0.5, 0.3  # alpha from which a place is the person's, and up to which it is background
+RIM_DIVISOR = 170  # of the canvas's side: pixels around limbs in which alpha is their soft edge
+THIN_DIVISOR = 128  # of the canvas's side: half the width up to which what stays beside a limb is no torso
+SMOOTHED_ROWS = 11  # over which a half width is the mean of its neighbours, as often as this:
+SMOOTHINGS = 40
+
+
+class Axis(NamedTuple):
+    """The spine of B people: top and way to its lower end (B, 2), and half the width (B,) by which places beside it are
+    told; canvas units. shoulders, hips: (B,), halves of their joints' distances, in such halves.
+    """
+
+    top: Tensor
+    way: Tensor
+    half: Tensor
+    shoulders: Tensor
+    hips: Tensor
+
+
+class TorsoOutline(NamedTuple):
+    """Areas (B, 1, S, S), 0..1: the torso, also behind arms, and where that is known, from shoulders to thighs."""
+
+    torso: Tensor
+    known: Tensor
+
+
+def spine(body: Tensor) -> Axis:
+    """The spine of joints (B, 33, ≥2)."""
+    shoulders, hips = body[:, SHOULDERS, :2], body[:, HIPS, :2]
+    top, bottom = shoulders.mean(1), hips.mean(1)
+    widths = torch.stack([(pair[:, 0] - pair[:, 1]).norm(dim=-1) / 2 for pair in (shoulders, hips)])
+    half = torch.maximum(widths.amax(0), DEPTH * (bottom - top).norm(dim=-1)).clamp_min(1e-3)
+    return Axis(top, bottom - top, half, *(widths / half))
+
+
+def torso_outline(alpha: Tensor, taken: Tensor, behind: Tensor, body: Tensor) -> TorsoOutline:
+    """Where the torso is whose arms are taken away.
+
+    alpha (B, 1, S, S): of the person. taken, behind (B, 1, S, S): 0 or 1, what is on limbs, and on those that are
+    behind the torso. body (B, 33, ≥2): joints. On each side a half width lies between the last place that is torso, or
+    the line from shoulder to hip, and the first that is background or behind, and is as smooth as that allows.
+    """
+    size, axis = alpha.shape[-1], spine(body)
+    near = dilate(taken, max(1, size // RIM_DIVISOR)) > 0.5
+    rest = opened((alpha > PERSON) & ~near, max(1, size // THIN_DIVISOR))
+    empty = ((alpha < NOBODY) & ~near) | (behind > 0.5)
+    places = torso_places(axis)  # (B, 2 ROWS, COLUMNS, 2)
+    maps = torch.cat([rest, empty, taken > 0.5], 1).to(alpha.dtype)
+    rest_at, empty_at, taken_at = F.grid_sample(maps, places, "nearest", "zeros", False).gt(0.5).unbind(1)
+    step = torch.linspace(0, WIDEST, COLUMNS, device=alpha.device)
+    before_empty = empty_at.to(torch.int32).cumsum(-1) == 0
+    # What follows behind an arm may be something that a hand holds.
+    begun = rest_at.to(torch.int32).cumsum(-1) > 0
+    joined = (taken_at & begun).to(torch.int32).cumsum(-1) == 0
+    outer = torch.where(before_empty.all(-1), WIDEST, (step * before_empty).amax(-1))
+    along = torch.linspace(0, 1 + BELOW, ROWS, device=alpha.device)
+    joints = torch.lerp(axis.shoulders[:, None], axis.hips[:, None], along.clamp_max(1)).repeat(1, 2)
+    inner = (step * (rest_at & before_empty & joined)).amax(-1)
+    inner = inner * ((step * ~begun).amax(-1) <= joints)
+    rim = 2 / size * (size // RIM_DIVISOR) / axis.half[:, None]
+    least = torch.maximum(inner + (rim + UNDER_ARMS) * (inner > 0), joints)
+    inner, outer, least = (each.unflatten(1, (2, ROWS)) for each in (inner, torch.maximum(outer, inner), least))
+    goes_on = ((along < 1) | (inner.amin(1) > LEAST_BELOW)).to(alpha.dtype).cumprod(-1)
+    return drawn(smoothest(torch.minimum(least, outer), outer), goes_on, axis, size)
+
+
+def torso_places(axis: Axis) -> Tensor:
+    """(B, 2 · `ROWS`, `COLUMNS`, 2) canvas points from the spine outwards, to its right in the rows' first half."""
+    along = torch.linspace(0, 1 + BELOW, ROWS, device=axis.top.device).repeat(2)
+    sign = torch.ones_like(along)
+    sign[ROWS:] = -1
+    across = sign[:, None] * torch.linspace(0, WIDEST, COLUMNS, device=axis.top.device)
+    out = F.normalize(torch.stack([-axis.way[:, 1], axis.way[:, 0]], -1), dim=-1, eps=1e-6) * axis.half[:, None]
+    start = axis.top[:, None] + along[:, None] * axis.way[:, None]
+    return start[:, :, None] + across[..., None] * out[:, None, None]
+
+
+def opened(mask: Tensor, radius: int) -> Tensor:
+    """A mask (B, 1, S, S), bool, without what is thinner than two radii, pixels."""
+    narrower = dilate(1 - mask.to(torch.float32), radius)
+    return mask & (dilate(1 - narrower, radius) > 0.5)
+
+
+def smoothest(least: Tensor, outer: Tensor) -> Tensor:
+    """Half widths (B, 2, `ROWS`) between the least and outer ones (B, 2, `ROWS`), made smooth."""
+    margin, width = SMOOTHED_ROWS // 2, least
+    for _ in range(SMOOTHINGS):
+        mean = F.avg_pool1d(F.pad(width, (margin, margin), "replicate"), SMOOTHED_ROWS, 1)
+        width = torch.minimum(torch.maximum(mean, least), outer)
+    return width
+
+
+def drawn(width: Tensor, goes_on: Tensor, axis: Axis, size: int) -> TorsoOutline:
+    """The outline with half widths (B, 2, `ROWS`), on a canvas of size pixels. goes_on:
+    (B, `ROWS`), 0 or 1, whether the torso does.
+    """
+    offset = unit_grid(size, width.device) - axis.top[:, None, None]
+    way = axis.way[:, None, None]
+    squared = way.square().sum(-1).clamp_min(1e-6)
+    along = (offset * way).sum(-1) / squared
+    across = (offset[..., 1] * way[..., 0] - offset[..., 0] * way[..., 1]) / squared.sqrt() / axis.half[:, None, None]
+    row = along / (1 + BELOW) * (ROWS - 1)
+    at = torch.stack([row / (ROWS - 1) * 2 - 1, torch.where(across > 0, -1.0, 1.0).expand_as(row)], -1)
+    rows = torch.cat([width.unsqueeze(1), goes_on[:, None, None].expand(-1, 1, 2, -1)], 1)
+    limit, known = F.grid_sample(rows, at, "bilinear", "border", True).unbind(1)
+    torso = ((limit - across.abs()) * axis.half[:, None, None] * (size / 2) + 0.5).clamp(0, 1)
+    known = known * smoothstep(0.0, ENDS, along) * (1 - smoothstep(1 + BELOW - ENDS, 1 + BELOW, along))
+    return TorsoOutline(torso[:, None], known[:, None])
