@@ -18,8 +18,6 @@ USUAL_GROWTH = math.log(1.08)  # log of a found face's size over that of one pla
 LEARNING_FRAMES = 25  # with a found face on a seen head, over which their difference is averaged
 MAX_GROWTH, MAX_TURN, MAX_SHIFT = 0.3, 0.35, 0.5  # of that difference: log of size, radians, canonical units
 MIN_LEARNING_CONFIDENCE = 0.5  # of faces to learn from
-MAX_SHRINK = 0.12  # log, by which a found face may be smaller than the head of its body tells; sizes vary by .06
-MIN_LEARNT = 8  # frames, from which the usual difference of both sizes is known well enough to judge that
 HANDOVER_S = 0.35  # in which a found face replaces a placed one, or a placed one a found one
 
 
@@ -71,25 +69,14 @@ class HeadOfBody:
         return HeadTransform(placed.scale * math.exp(growth), rotation, place.astype(np.float32))
 
     def place(self, motion: Motion, neutral: Motion) -> Motion:
-        """The motion with the neutral's face, at rest, on the head of its body, or, where a face was found, with that
-        one, no smaller than the head says. Unchanged where no head is seen. neutral: with a face.
+        """The motion with the neutral's face, at rest, on the head of its body. Unchanged where a face was found or no
+        head is seen. neutral: with a face.
         """
-        if motion.body is None or neutral.face is None or not sees_head(motion.body):
+        if motion.face is not None or motion.body is None or neutral.face is None or not sees_head(motion.body):
             return motion
-        if motion.face is not None:
-            return self._enlarged(motion, motion.face, motion.body)
         pose = self.pose(motion.body)
         face = pose.apply(head_pose(neutral.face).inverse(neutral.face) + neutral.correction)
         return replace(motion, face=face, face_confidence=PLACED_CONFIDENCE, head=pose.rotation)
-
-    def _enlarged(self, motion: Motion, face: Array, body: Array) -> Motion:
-        """The motion with its face at least about as large as the head of its body: meshes shrink in profile."""
-        if self._learnt < MIN_LEARNT:
-            return motion
-        found, least = head_pose(face), self.pose(body).scale * math.exp(-MAX_SHRINK)
-        if found.scale >= least:
-            return motion
-        return replace(motion, face=HeadTransform(least, found.rotation, found.shift).apply(found.inverse(face)))
 
 
 def first_neutral(motions: Iterable[Motion], found: Motion | None, heads: HeadOfBody) -> Motion | None:

@@ -83,8 +83,7 @@ class Presence:
 
         neutral: the person's, or None before the calibration; then the result is measured against NEUTRAL and the
         tracked motion is ignored. A tracked motion is returned unchanged once the easing has ended, except that a
-        missing body is replaced by the neutral's, a missing face by the neutral's on the head of the body, and one that
-        is much smaller than that head is enlarged (`HeadOfBody.place`).
+        missing body is replaced by the neutral's, and a missing face by the neutral's on the head of the body.
         """
         if self._began is None:
             self._began = now

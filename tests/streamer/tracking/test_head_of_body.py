@@ -9,15 +9,7 @@ import pytest
 from models.geometry.body import NOSE, RIGHT_EAR
 from models.geometry.topology import LOWER_LIP_INNER, UPPER_LIP_INNER
 from streamer.tracking.head_guess import EAR_BEHIND_EDGE, HEAD_LANDMARKS
-from streamer.tracking.head_of_body import (
-    HANDOVER_S,
-    MAX_SHRINK,
-    MIN_LEARNT,
-    Handover,
-    HeadOfBody,
-    first_neutral,
-    sees_head,
-)
+from streamer.tracking.head_of_body import HANDOVER_S, Handover, HeadOfBody, first_neutral, sees_head
 from streamer.tracking.head_pose import head_pose, rotation_vector
 from streamer.tracking.motion import VISIBILITY, Motion, face_size
 from streamer.tracking.presence import Presence
@@ -79,25 +71,6 @@ def test_learn_takes_over_by_how_much_found_faces_are_larger():
     heads.learn([base] * 5)
     placed = heads.place(without_face(base), base)
     assert head_pose(placed.face).scale == pytest.approx(head_pose(base.face).scale, rel=0.01)
-
-
-def test_a_found_face_that_is_much_smaller_than_its_head_is_enlarged_once_sizes_are_known():
-    heads, base = HeadOfBody(), seen(growth=1.1)
-    small, usual = seen(growth=0.8), seen(growth=1.0)
-    heads.learn([base] * (MIN_LEARNT - 1))
-    assert heads.place(small, base) is small
-    heads.learn([base])
-    large = seen(growth=1.5)
-    assert heads.place(usual, base) is usual and heads.place(large, base) is large
-    enlarged = heads.place(small, base)
-    before, after = head_pose(small.face), head_pose(enlarged.face)
-    assert after.scale / before.scale == pytest.approx(1.1 * np.exp(-MAX_SHRINK) / 0.8, rel=0.02)
-    assert np.allclose(before.shift, after.shift, atol=1e-4) and np.allclose(before.rotation, after.rotation, atol=1e-4)
-    assert enlarged.body is small.body
-    hidden = small.body.copy()
-    hidden[NOSE, VISIBILITY] = 0.1
-    unseen = replace(small, body=hidden)
-    assert heads.place(unseen, base) is unseen
 
 
 def test_learn_from_absurd_joints_stays_bounded():
