@@ -5,6 +5,7 @@ happens. A camera shows signal colours and stripes around the face, and a cheque
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import subprocess
@@ -174,6 +175,16 @@ def server(folder: Path) -> Iterator[tuple[psutil.Process, str, Path]]:
             process.communicate(timeout=PATIENCE_S)
 
 
+def trackers(root: psutil.Process) -> set[psutil.Process]:
+    """The server's processes that lead a session of their own, as only trackers do."""
+    found = set()
+    for process in root.children(recursive=True):
+        with contextlib.suppress(ProcessLookupError):
+            if os.getsid(process.pid) == process.pid:
+                found.add(process)
+    return found
+
+
 def shared_memory(root: psutil.Process) -> list[str]:
     """What the server's processes have mapped to share and write: shared memory with and without a name, and files."""
     found = []
@@ -198,7 +209,7 @@ async def witness(pictures: list[Image], folder: Path) -> dict[str, Any]:
     nobody = [surrounded(pictures[0], np.zeros((478, 3), np.float32))]
     memory: dict[str, list[str]] = {}
     with server(folder) as (process, url, log):
-        before = set(process.children(recursive=True))
+        before = trackers(process)
         async with Witness(socket_url(url.rstrip("/"))) as page:
             await page.hello()
             log_start = log.stat().st_size  # before it, Pillow tells of the reference picture's bytes
@@ -223,12 +234,10 @@ async def witness(pictures: list[Image], folder: Path) -> dict[str, Any]:
             came = len(page.messages)
             await page.send(type="control", paused=False)
             await page.phase("live", came)
-            (tracker,) = set(process.children(recursive=True)) - before
+            (tracker,) = trackers(process) - before
             page.now = "tracker killed"
             tracker.kill()
-            await page.wait_until(
-                lambda: set(process.children(recursive=True)) - before - {tracker} != set(), "a new tracker"
-            )
+            await page.wait_until(lambda: trackers(process) - before - {tracker} != set(), "a new tracker")
             await page.stay("tracker killed", 60)  # two seconds: where it stalls meanwhile, the server has said so
             await page.wait_until(lambda: page.told_phase == "live", "phase live")
             await page.stay("new tracker")
