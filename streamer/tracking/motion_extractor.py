@@ -126,13 +126,13 @@ class MotionExtractor:
             body, hands = measurement.body, measurement.hands
             stages["body"] = measurement.ms
         watch = Stopwatch(torch.device("cpu"))
-        face = self._face.track(alone, body, expected)
+        face = self._find_face(alone, body, others, expected)
         scene = self._scenes.track(rgb, frame.captured, face)
         if scene != self._scene:
             self._scene = scene
             self._begin_scene()
             self._face.restart()
-            face = self._face.track(alone, body, expected)
+            face = self._find_face(alone, body, others, expected)
         watch.lap("face")
         confidence = 0.0 if face is None else _confidence(face, rgb.shape)
         shade = np.zeros((SHADE_SIDE, SHADE_SIDE, 2), np.float32)
@@ -154,6 +154,17 @@ class MotionExtractor:
             frame.captured, face, confidence, body, hands, head, torso, shade, mouth, scene=scene, stages=stages
         )
         return self._filter(motion) if self._filter is not None else motion
+
+    def _find_face(self, rgb: Image, body: Array | None, others: Sequence[Place], place: Place | None) -> Array | None:
+        """The landmarks (478, 3) of the face to look for, or None. A mesh that followed another one goes on where that
+        was, even where it is hidden, and then has to search anew.
+        """
+        face = self._face.track(rgb, body, place)
+        if not _is_one_of(others, face, place):
+            return face
+        self._face.restart()
+        face = self._face.track(rgb, body, place)
+        return None if _is_one_of(others, face, place) else face
 
     def _measure_body(self, rgb: Image, captured: float, face: Place | None) -> BodyMeasurement | None:
         if not self._looks_at_body:
@@ -188,3 +199,11 @@ def _confidence(face: Array, shape: tuple[int, ...]) -> float:
     pixels = face_size(face) * max(width, height) / 2  # distance of the eyes
     by_size = float(np.clip(pixels / SMALL_FACE_PIXELS, MIN_SIZE_CONFIDENCE, 1))
     return inside * (PROFILE_CONFIDENCE + (1 - PROFILE_CONFIDENCE) * facing) * by_size
+
+
+def _is_one_of(others: Sequence[Place], face: Array | None, place: Place | None) -> bool:
+    """Whether landmarks (478, 3) are nearer to another face than to the one to look for."""
+    if face is None or place is None:
+        return False
+    found = Place.of(face)
+    return any(other.distance(found) < place.distance(found) for other in others)

@@ -16,6 +16,7 @@ from streamer.frames import CameraFrame
 from streamer.tracking.head_pose import head_pose, rotation_vector
 from streamer.tracking.motion import VISIBILITY
 from streamer.tracking.motion_extractor import MotionExtractor
+from streamer.tracking.people import Place
 
 CLIP = Path(__file__).parents[3] / "assets" / "driver.mp4"
 
@@ -180,3 +181,33 @@ def test_live_process_goes_on_when_the_camera_changes_its_size_or_rate(frames):
                 assert motion.face is not None and motion.face_confidence > 0.5
                 half = np.array([width, height]) / max(width, height)
                 assert (np.abs(motion.face[CHIN, :2]) < half).all()
+
+
+class StubbornFace:
+    """In place of a `FaceTracker`: finds the face on the left until it has to search anew."""
+
+    def __init__(self, left, right):
+        self.left, self.right = left, right
+
+    def track(self, rgb, body, place):
+        return self.left
+
+    def restart(self):
+        self.left = self.right
+
+    def close(self):
+        pass
+
+
+def test_process_drops_a_face_that_is_somebody_elses(frames, motions):
+    """A mesh that followed another face goes on there, even where that is painted over."""
+    left, right = (motions[0].face + np.float32([x, 0, 0]) for x in (-0.4, 0.4))
+    places = [Place.of(face) for face in (left, right)]
+    for after_restart, expected in ((right, right), (left, None)):
+        with MotionExtractor(body=False, live=False, smooth=False) as extractor:
+            extractor._face.close()
+            extractor._face = StubbornFace(left, after_restart)
+            assert Place.of(extractor.process(frames[0], [places[1]], places[0]).face).x < 0
+            found = extractor.process(frames[1], [places[0]], places[1]).face
+        assert (found is None) == (expected is None)
+        assert found is None or Place.of(found).x > 0
