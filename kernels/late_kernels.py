@@ -38,7 +38,8 @@ def late_kernels() -> list[tuple[Any, str]]:
     from kernels.overlay.numba_kernel import overlay_picture  # noqa: PLC0415
     from kernels.tiles.numba_kernel import draw_picture  # noqa: PLC0415
 
-    numbers, row, rows, images, pieces = "int64[::1]", *(f"float32[{':,' * n}::1]" for n in range(4))
+    numbers = "int64[::1]"
+    row, rows, images, pieces = "float32[::1]", "float32[:,::1]", "float32[:,:,::1]", "float32[:,:,:,::1]"
     return [
         (draw_picture, f"{rows}, int64, {pieces}, {rows}, {numbers}, {numbers}, {pieces}"),
         (lay_picture_over, f"{images}, {images}, {images}"),

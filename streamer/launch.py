@@ -71,7 +71,11 @@ def launch(
     with ExitStack() as opened:  # which closes what a failing start has opened, too, the last one first
         others = OtherPrograms(settings, ports, lines)
         opened.callback(others.close)
-        made = make_engine(settings, lines, frame_hook, others.trackers)
+        compilation = KernelCompilation() if choose_device(settings.device) == "cpu" else None
+        if compilation is not None:
+            opened.callback(compilation.close)
+            compilation.start()
+        made = make_engine(settings, lines, frame_hook, others.trackers, compilation)
         engine, avatar = made.engine, made.avatar
         feed = OutputFeed(engine, camera, avatar.width, avatar.height)
         opened.callback(feed.turn_off)
@@ -85,9 +89,8 @@ def launch(
             made, settings, phone=phone, camera=feed, recorder=others.recorder, osc=ports.controls, tell=lines.line
         )  # fmt: skip
         others.count_in(server.metrics)
-        if made.compilation is not None:
-            opened.callback(made.compilation.close)
-            made.compilation.start()
+        if compilation is not None:
+            opened.callback(compilation.close)  # before the engine, whose preparation may wait for it
         run(server, settings, listening, lines.line, None if certificate is None else certificate.context, show_page)
 
 
@@ -108,11 +111,15 @@ def prepare_process() -> None:
 
 
 def make_engine(
-    settings: Settings, lines: StartLines, frame_hook: FrameHook | None = None, trackers: TrackerFeed | None = None
+    settings: Settings,
+    lines: StartLines,
+    frame_hook: FrameHook | None = None,
+    trackers: TrackerFeed | None = None,
+    compilation: KernelCompilation | None = None,
 ) -> MadeEngine:
     """Load the pictures, make the pipeline, prepare, warm up and start the engine. Raises KagamiError.
 
-    trackers: see `Engine`.
+    trackers: see `Engine`. compilation: for whose end later pictures with limbs wait.
     """
     picture, *views = map(load_picture, settings.ref)
     if (complaint := read_mood(settings.mood).complaint) is not None:
@@ -137,7 +144,6 @@ def make_engine(
     lines.line("warm; compiled for this machine, the next start is quicker" if compiled_functions() else "warm")
     lines.begin("opening the page")
     pictures = PictureProcess()
-    compilation = KernelCompilation() if pipeline.device.type == "cpu" else None
     engine = Engine(
         pipeline,
         partial(TrackerProcess, PersonTracker),
@@ -150,7 +156,7 @@ def make_engine(
         feed=trackers,
     )
     engine.start()
-    return MadeEngine(engine, avatar, picture.name, pictures, backdrop, compilation)
+    return MadeEngine(engine, avatar, picture.name, pictures, backdrop)
 
 
 def compiled_words() -> str:

@@ -48,11 +48,13 @@ def posed_joints(
         raise ValueError("only avatars of pictures have a frame")
     height, width = shape or (avatar.height, avatar.width)
     stream, joints = pipeline.open(avatar), list[Points | None]()
-    for each in resolve(clip.motions, name=clip.name):
-        batch = pipeline.batch([FrameRequest(stream, each.motion, each.neutral, controls)])
-        body = retarget_batch(avatar.rig, batch.drivers).body[0, :, :2].cpu().numpy().astype(np.float64)
-        joints.append(np.concatenate([in_frame(body, avatar.layout, width, height), np.ones((len(body), 1))], 1))
-    pipeline.close(stream)
+    try:
+        for each in resolve(clip.motions, name=clip.name):
+            batch = pipeline.batch([FrameRequest(stream, each.motion, each.neutral, controls)])
+            body = retarget_batch(avatar.rig, batch.drivers).body[0, :, :2].cpu().numpy().astype(np.float64)
+            joints.append(np.concatenate([in_frame(body, avatar.layout, width, height), np.ones((len(body), 1))], 1))
+    finally:
+        pipeline.close(stream)
     return BodyTrack(width, height, joints, [{} for _ in joints])
 
 

@@ -11,7 +11,8 @@ from kernels.tape import codes
 from kernels.tape.lowering import Lowering, Untranslated, View
 from kernels.tape.recorder import Call
 
-LARGE_PRODUCT = 16384  # products from which on torch's own are faster
+LARGE_PRODUCT = 16384  # products from which on torch's own are faster, but for matrices with so few columns:
+FEW_COLUMNS = 16
 
 
 def cat(lowering: Lowering, call: Call, parts: Sequence[Tensor], dim: int = 0) -> None:
@@ -81,7 +82,7 @@ def matmul(lowering: Lowering, call: Call, a: Tensor, b: Tensor) -> None:
         out, left, right = (part.arranged((1, *part.shape), (0, *part.strides)) for part in (out, left, right))
     batch, rows, columns = out.shape
     depth = left.shape[2]
-    is_tall = left.constant is not None and columns < rows <= codes.WIDEST_MAP
+    is_tall = left.constant is not None and columns <= FEW_COLUMNS < rows <= codes.WIDEST_MAP
     if depth == 0 or (batch * rows * columns * depth > LARGE_PRODUCT and depth > 4 and not is_tall):
         raise Untranslated("a large product")
     longest = 1 if rows > columns else 2

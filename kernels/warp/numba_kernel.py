@@ -338,8 +338,10 @@ def blend_outline(texels, texel, offset, covered, first, last, middle, y, moved)
             for c in range(4):
                 nw = np.uint64(texel[x]) + np.uint64(c)
                 sw = nw + row
-                upper = texels[nw] + east * (texels[nw + np.uint64(4)] - texels[nw])
-                lower = texels[sw] + east * (texels[sw + np.uint64(4)] - texels[sw])
+                left, right = np.float32(texels[nw]), np.float32(texels[nw + np.uint64(4)])
+                upper = left + east * (right - left)
+                left, right = np.float32(texels[sw]), np.float32(texels[sw + np.uint64(4)])
+                lower = left + east * (right - left)
                 behind = TEXEL_UNIT * (upper + south * (lower - upper))
                 if middle.shape[1] > 0:
                     behind = middle[c, y, x] + (ONE - middle[3, y, x]) * behind

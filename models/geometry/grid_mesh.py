@@ -42,9 +42,9 @@ def visible_triangles(triangle_visible: Tensor) -> tuple[Tensor, Tensor]:
     return canvas, focus
 
 
-def cells_per_unit(head: HeadTransform, focus: Tensor) -> float:
-    """Guidance cells per canonical unit on the focus boxes (B, 3), the largest of a batch."""
-    return float((head.scale / focus[:, 2]).max()) * GUIDE_SIDE / 2
+def cells_per_unit(head: HeadTransform, focus: Tensor, side: int = GUIDE_SIDE) -> float:
+    """Cells per canonical unit, of `side` along each side of the boxes (B, 3), the largest of a batch."""
+    return float((head.scale / focus[:, 2]).max()) * side / 2
 
 
 def face_buckets(cells: float, device: torch.device) -> list[Bucket]:

@@ -221,13 +221,13 @@ def make_chart(sources: Sequence[Source], hangs: Tensor) -> Tensor:
 def hair_share(shown: Sequence[Shown], hair: Tensor, hangs: Tensor) -> Tensor:
     """(B, 1, C, C) 0..1, how much of each texel is hair, and not skin.
 
-    Where pictures see it well, they tell, the first ones first; then the usual place of hair does, then what pictures
-    show at a slant, and what is around. hair: from `hair_region`. hangs: (B,) 0..1, as for `make_chart`.
+    What pictures show frontally decides, the first one's before the others'; where none does, the usual place of hair,
+    then what they show at a slant, then what is around. hair: from `hair_region`. hangs: (B,), as for `make_chart`.
     """
     usual = [(torch.ones_like(hair), hair), (hangs.view(-1, 1, 1, 1), below_ears(hair.device))]
-    told = [(view.texture[:, 3:4], view.texture[:, 3:].sum(1, keepdim=True), view) for view in shown]
-    well_seen = [(is_hair, either * smoothstep(*SLANT, view.facing)) for is_hair, either, view in told]
-    at_a_slant = [(is_hair, either * view.visibility) for is_hair, either, view in told]
+    labels = [(view.texture[:, 3:4], view.texture[:, 3:].sum(1, keepdim=True), view) for view in shown]
+    well_seen = [(is_hair, either * smoothstep(*SLANT, view.facing)) for is_hair, either, view in labels]
+    at_a_slant = [(is_hair, either * view.visibility) for is_hair, either, view in labels]
     share = total = torch.zeros_like(hair)
     for is_hair, weight in [*well_seen, *usual, *at_a_slant]:
         share, total = add_where_missing(share, total, is_hair, weight)
@@ -257,7 +257,7 @@ def mostly_of_kind(weight: Tensor, likeness: Tensor) -> Tensor:
 
 
 def continued(texture: Tensor, weight: Tensor) -> Tensor:
-    """A texture (B, 3, C, C), known to the weight (B, 1, C, C), 0..1, continued smoothly."""
+    """A texture (B, K, C, C), known to the weight (B, 1, C, C), 0..1, continued smoothly."""
     rough = coarse(weight)
     return fine(pull_push(coarse(texture * weight) / rough.clamp_min(1e-4), rough))
 

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from kernels.mesh import Bucket, draw_mesh
 from models.geometry.grid import box_grid, canvas_box, smoothstep, to_box
-from models.geometry.grid_mesh import TRIANGLE_GROWTH, face_buckets
+from models.geometry.grid_mesh import TRIANGLE_GROWTH, cells_per_unit, face_buckets
 from models.geometry.head_palette import main_colours
 from models.geometry.inpaint import blur, dilate
 from models.geometry.topology import MESH, SKIN, TRIANGLE_EXTENTS, HeadTransform, topology
@@ -51,8 +51,7 @@ class HeadParts(NamedTuple):
         """(B, 2, size, size) 0..1 on the canvas, 0 beyond the box and at the edges of a part, where colours are mixed
         with those beyond.
         """
-        missing = 1 - self.share * self.alpha
-        inner = 1 - dilate(missing.flatten(0, 1)[:, None], 1).view_as(missing)
+        inner = 1 - dilate(1 - self.share * self.alpha, 1)
         canvas = box_grid(canvas_box(self.box), size)
         where = to_box(canvas.flatten(1, 2), self.box).view_as(canvas)
         return smoothstep(*CERTAIN, F.grid_sample(inner, where, "bilinear", "zeros", False))
@@ -79,8 +78,10 @@ def find_parts(person: Tensor, face: Tensor, head: HeadTransform, box: Tensor) -
 
 
 def likely_parts(face: Tensor, head: HeadTransform, box: Tensor) -> Tensor:
-    """Shares (B, 3, SIDE, SIDE) of hair, of skin and of anything else that are likely at each place of a head."""
-    mesh, cells = to_box(face[:, :MESH], box), float((head.scale / box[:, 2]).max()) * SIDE / 2
+    """Shares (B, 3, SIDE, SIDE) of hair, of skin and of anything else that are likely at each place of a head. In a
+    batch the widths of borders are those of the head that is largest in its box.
+    """
+    mesh, cells = to_box(face[:, :MESH], box), cells_per_unit(head, box, SIDE)
     height = head.inverse(F.pad(box_grid(box, SIDE).flatten(1, 2), (0, 1)))[..., 1].view(len(face), 1, SIDE, SIDE)
     below_brows, below_chin = smoothstep(*BROWS, height), smoothstep(*CHIN, height)
     inside = mesh_cells(mesh, face_buckets(cells, face.device))

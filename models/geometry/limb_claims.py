@@ -13,7 +13,7 @@ from models.geometry.body import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOUL
 from models.geometry.constants import const_floats, gather_rows, scatter_rows
 from models.geometry.grid import smoothstep, unit_grid
 from models.geometry.hand import KNUCKLES, pick
-from models.geometry.inpaint import dilate
+from models.geometry.inpaint import dilate, opened
 from models.geometry.limb_curve import (
     FINGERS,
     FIRST_JOINTS,
@@ -113,7 +113,8 @@ def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends:
     # neckline do; and so is what would stay as a thin strip.
     beside = inside & (s > HAND_FROM) & arms(pieces, s.device)[:, None, None] & (distance > 1)
     free = skin & in_picture & ~core.any(1)
-    bare = free & ~on_head[:, 0] & ~goes_on(free, ~(inside & arms(pieces, s.device)[:, None, None]).any(1), size)
+    free = free & ~on_head[:, 0]
+    bare = free & ~goes_on(free, ~(inside & arms(pieces, s.device)[:, None, None]).any(1), size)
     loose |= beside & bare[:, None] & ~core
     strips = thin_parts((alpha > ON_PERSON) & ~(core | loose).any(1), on_hull[:, 0] | on_head[:, 0], size)
     segments = torch.arange(pieces, device=s.device) < LIMB_PIECES
@@ -162,10 +163,7 @@ def thin_parts(rest: Tensor, torso: Tensor, size: int) -> Tensor:
     """(B, S, S) bool, what of the rest of a person without limbs (B, S, S), bool, is thin: it goes when rest and torso
     (B, S, S), bool, are made narrower and wider again.
     """
-    radius = max(1, size // STRIP_DIVISOR)
-    solid = (rest | torso)[:, None].to(torch.float32)
-    opened = dilate(1 - dilate(1 - solid, radius), radius)[:, 0] > 0.5
-    return rest & ~opened
+    return rest & ~opened((rest | torso)[:, None], max(1, size // STRIP_DIVISOR))[:, 0]
 
 
 def is_skin(person: Tensor, skin: Tensor, head: Tensor, hull: Tensor) -> Tensor:

@@ -98,7 +98,7 @@ def trunk_of(joints: Tensor, head_scale: Tensor) -> Trunk:
 
 
 def travel_factor(rest: Tensor, neutral: Tensor, unit: Tensor) -> Tensor:
-    """(B,) what displacements are to be multiplied by that are in canvas units of a camera unit by heads, unit (B,).
+    """(B,) factor for displacements that `unit` (B,), canvas units per camera unit by the sizes of heads, converted.
 
     Somebody who is seen to the hips walks in sizes of the body: their head is small then, and measured worse. Joints
     rest (B, 33, 4): of the picture, canvas units; neutral (B or 1, 33, 4): of the driver, camera units.

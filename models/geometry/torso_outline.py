@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from models.geometry.body import HIPS, SHOULDERS
 from models.geometry.grid import smoothstep, unit_grid
-from models.geometry.inpaint import dilate
+from models.geometry.inpaint import dilate, opened
 
 ROWS = 192  # places along the spine at which a torso's half widths are known
 COLUMNS = 256  # places from the spine outwards that are looked at
@@ -28,8 +28,8 @@ SMOOTHINGS = 40
 
 
 class Axis(NamedTuple):
-    """The spine of B people: top and way to its lower end (B, 2), and half the width (B,) by which places beside it are
-    told; canvas units. shoulders, hips: (B,), halves of their joints' distances, in such halves.
+    """The spine of B people: top and way to its lower end (B, 2), and half the torso's width (B,), the unit of places
+    beside it; canvas units. shoulders, hips: (B,), halves of their joints' distances, in that unit.
     """
 
     top: Tensor
@@ -63,7 +63,8 @@ def torso_outline(alpha: Tensor, taken: Tensor, behind: Tensor, body: Tensor) ->
     the line from shoulder to hip, and the first that is background or behind, and is as smooth as that allows.
     """
     size, axis = alpha.shape[-1], spine(body)
-    near = dilate(taken, max(1, size // RIM_DIVISOR)) > 0.5
+    rim = max(1, size // RIM_DIVISOR)  # pixels
+    near = dilate(taken, rim) > 0.5
     rest = opened((alpha > PERSON) & ~near, max(1, size // THIN_DIVISOR))
     empty = ((alpha < NOBODY) & ~near) | (behind > 0.5)
     places = torso_places(axis)  # (B, 2 ROWS, COLUMNS, 2)
@@ -74,16 +75,16 @@ def torso_outline(alpha: Tensor, taken: Tensor, behind: Tensor, body: Tensor) ->
     # What follows behind an arm may be something that a hand holds.
     begun = rest_at.to(torch.int32).cumsum(-1) > 0
     joined = (taken_at & begun).to(torch.int32).cumsum(-1) == 0
-    outer = torch.where(before_empty.all(-1), WIDEST, (step * before_empty).amax(-1))
+    outer = (step * before_empty).amax(-1)
     along = torch.linspace(0, 1 + BELOW, ROWS, device=alpha.device)
     joints = torch.lerp(axis.shoulders[:, None], axis.hips[:, None], along.clamp_max(1)).repeat(1, 2)
     inner = (step * (rest_at & before_empty & joined)).amax(-1)
     inner = inner * ((step * ~begun).amax(-1) <= joints)
-    rim = 2 / size * (size // RIM_DIVISOR) / axis.half[:, None]
-    least = torch.maximum(inner + (rim + UNDER_ARMS) * (inner > 0), joints)
+    under = UNDER_ARMS + 2 / size * rim / axis.half[:, None]
+    least = torch.maximum(inner + under * (inner > 0), joints)
     inner, outer, least = (each.unflatten(1, (2, ROWS)) for each in (inner, torch.maximum(outer, inner), least))
     goes_on = ((along < 1) | (inner.amin(1) > LEAST_BELOW)).to(alpha.dtype).cumprod(-1)
-    return drawn(smoothest(torch.minimum(least, outer), outer), goes_on, axis, size)
+    return draw_outline(smoothest(torch.minimum(least, outer), outer), goes_on, axis, size)
 
 
 def torso_places(axis: Axis) -> Tensor:
@@ -97,12 +98,6 @@ def torso_places(axis: Axis) -> Tensor:
     return start[:, :, None] + across[..., None] * out[:, None, None]
 
 
-def opened(mask: Tensor, radius: int) -> Tensor:
-    """A mask (B, 1, S, S), bool, without what is thinner than two radii, pixels."""
-    narrower = dilate(1 - mask.to(torch.float32), radius)
-    return mask & (dilate(1 - narrower, radius) > 0.5)
-
-
 def smoothest(least: Tensor, outer: Tensor) -> Tensor:
     """Half widths (B, 2, `ROWS`) between the least and outer ones (B, 2, `ROWS`), made smooth."""
     margin, width = SMOOTHED_ROWS // 2, least
@@ -112,7 +107,7 @@ def smoothest(least: Tensor, outer: Tensor) -> Tensor:
     return width
 
 
-def drawn(width: Tensor, goes_on: Tensor, axis: Axis, size: int) -> TorsoOutline:
+def draw_outline(width: Tensor, goes_on: Tensor, axis: Axis, size: int) -> TorsoOutline:
     """The outline with half widths (B, 2, `ROWS`), on a canvas of size pixels. goes_on:
     (B, `ROWS`), 0 or 1, whether the torso does.
     """

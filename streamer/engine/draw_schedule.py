@@ -43,7 +43,7 @@ class DrawSchedule:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._changed = threading.Condition()  # guards everything below; its lock may be taken again
+        self._changed = threading.Condition()  # guards everything below; its lock is reentrant
         self._draws = RecentDurations()
         self._began: float | None = None  # when the present draw began; None between two
         self._not_before = 0.0  # when the pace allows the next draw

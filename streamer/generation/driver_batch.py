@@ -87,7 +87,8 @@ def to_offsets(controls: Sequence[Controls], device: torch.device) -> Offsets:
 def to_driver(motions: Sequence[Motion], device: torch.device | str) -> Driver:
     """B motions, each with a face, as one `Driver` on the device; a body that was not detected has visibility 0.
 
-    Raises ValueError for a motion without a face, which `Presence.resolve` fills in before.
+    Raises ValueError for a motion without a face, which `Presence.resolve` fills in before, and for motions whose parts
+    differ in shape.
     """
     rows = []
     for motion in motions:
@@ -96,6 +97,8 @@ def to_driver(motions: Sequence[Motion], device: torch.device | str) -> Driver:
         body = _NO_BODY if motion.body is None else motion.body
         rows.append((motion.face, body, *(getattr(motion, name) for name in _OTHER_PARTS)))
     shapes = [part.shape for part in rows[0]]
+    if any(part.shape != shape for row in rows for part, shape in zip(row, shapes, strict=True)):
+        raise ValueError("motions differ in what they measure")
     sizes = [part.size for part in rows[0]]
     # All in one tensor, which is uploaded once: dozens of small ones cost more than retargeting.
     values = np.concatenate([part.ravel() for row in rows for part in row], dtype=np.float32)

@@ -101,7 +101,7 @@ class Generator(Protocol):
 
     def at_rest(self, reference: Reference, rig: Rig, pose: Pose, guidance: Guidance) -> Prediction | None:
         """A prediction that changes nothing, in the form that those of the picture's frames have on a CPU, so that what
-        is drawn of them can be recorded before; None: none is drawn, or nothing is recorded.
+        is drawn of them can be recorded before; None: what is drawn is recorded when it is first needed, or not at all.
         """
         ...
 

@@ -14,12 +14,13 @@ from streamer.runtime.priority import UPLOAD_NICENESS, lower_process_priority
 from streamer.runtime.worker_process import WorkerProcess
 
 STILL_TIMEOUT_S = 5.0  # without processor time, after which the process is ended: who waits compiles then
+LONGEST_WAIT_S = 20.0  # about what compiling takes alone: a starved process must not keep pictures waiting
 _log = logging.getLogger(__name__)
 
 
 class KernelCompilation:
-    """A process that compiles beside a live server, and ends then. Nothing is started where all code is kept already,
-    or none can be.
+    """A process that compiles beside a server from its start on, and ends with it. Nothing is started where all code is
+    kept already, or none can be.
 
     is_needed: whether there is anything to compile. make: makes what does it in the process, by its method `compile`;
     picklable.
@@ -35,17 +36,17 @@ class KernelCompilation:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin in the background. Called once, when the server is ready."""
+        """Begin in the background. Called once."""
         if self._is_needed():
             self._thread = threading.Thread(target=self._run, name="compile", daemon=True)
             self._thread.start()
 
     def wait(self) -> None:
-        """Block until it has ended, if it was started, whether it could compile or not: whoever needs its code then
-        finds it or compiles it, and nothing is compiled twice at once. Raises EngineClosedError once it is closed.
+        """Block until it has ended, whether it could compile or not, or `LONGEST_WAIT_S` have passed: whoever needs its
+        code then finds it or compiles it. Raises EngineClosedError once it is closed.
         """
         if self._thread is not None:
-            self._ended.wait()
+            self._ended.wait(LONGEST_WAIT_S)
         if self._closed.is_set():
             raise EngineClosedError
 
@@ -56,18 +57,25 @@ class KernelCompilation:
             self._thread.join()
 
     def _run(self) -> None:
-        worker = WorkerProcess(self._make, "compile")
-        call = worker.submit("compile")
         try:
-            while not worker.wait(call, WAIT_STEP_S):
-                if self._closed.is_set() or worker.still_s > STILL_TIMEOUT_S:
-                    return
-            call.result()
+            self._compile()
         except (EOFError, OSError) as error:
             _log.warning("nothing was compiled ahead: %s", error or "its process ended")
         finally:
-            worker.close(0.0)
             self._ended.set()
+
+    def _compile(self) -> None:
+        worker = WorkerProcess(self._make, "compile")
+        try:
+            call = worker.submit("compile")
+            while not worker.wait(call, WAIT_STEP_S):
+                if self._closed.is_set():
+                    return
+                if worker.still_s > STILL_TIMEOUT_S:
+                    raise EOFError("its process stood still")
+            call.result()
+        finally:
+            worker.close(0.0)
 
 
 class Compiler:

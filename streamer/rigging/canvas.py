@@ -167,9 +167,8 @@ def original_grid(canvas: Canvas, picture: Picture) -> tuple[float, tuple[float,
 
 
 def crop(pixels: Image, box: Box, side: int) -> Image:
-    """A box of a square picture (L, L, 3), resampled to (side, side, 3); beyond the picture its border is repeated.
-
-    A picture that is not square has (-1, -1) at its upper left corner, too, and a height of 2.
+    """A box of a picture (H, W, 3), resampled to (side, side, 3); beyond the picture its border is repeated. The box's
+    units: (-1, -1) is the picture's upper left corner, and its height is 2.
     """
     size = pixels.shape[0]
     x, y, half = ((box[0] + 1) * size / 2, (box[1] + 1) * size / 2, box[2] * size / 2)

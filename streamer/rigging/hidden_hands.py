@@ -80,12 +80,19 @@ class CompletedHands:
 
 
 def complete_hands(
-    rgb: Array, alpha: Array, body: Array, hands: Array | None, limbs: LimbOutlines, fingers: FingerOutlines | None
+    rgb: Array,
+    alpha: Array,
+    body: Array,
+    hands: Array | None,
+    limbs: LimbOutlines,
+    fingers: FingerOutlines | None,
+    unseen: Array | None = None,
 ) -> CompletedHands | None:
     """Add the hands that hang beyond the picture's border on forearms that it shows; None where there are none.
 
     rgb (S, S, 3), alpha (S, S): the picture and the person's alpha. body (33, 4), hands (2, 21, 4): joints
-    and points, canvas units. fingers: of hands that the picture shows open.
+    and points, canvas units. fingers: of hands that the picture shows open. unseen: (2,), 1 for arms that the picture
+    does not show, which get no hand.
     """
     found = np.zeros((2, len(SHAPE), 4), np.float32) if hands is None else hands.copy()
     radii = np.zeros((2 * FINGERS, LIMB_SAMPLES, 2), np.float32) if fingers is None else fingers.radii.copy()
@@ -94,6 +101,8 @@ def complete_hands(
     for side, joints in enumerate(SIDES):
         of_hand = slice(side * FINGERS, (side + 1) * FINGERS)
         if limbs.shown.reshape(-1)[FOREARM_PIECES[side]] == 0 or shown[of_hand].any():
+            continue
+        if unseen is not None and unseen[side]:
             continue
         elbow, wrist = body[joints[0], :2], body[joints[1], :2]
         length = palm_length(body, found[side])

@@ -218,7 +218,7 @@ def build_rig(character: Character, device: torch.device | str, further: Sequenc
         return torch.from_numpy(np.array(array, np.float32, order="C"))[None].to(device)
 
     character, unseen = with_arms(character)
-    character, hidden = with_hands(character)
+    character, hidden = with_hands(character, unseen)
     outlines = every_outline(character)
     limbs = None if outlines is None else Outlines(*map(batch, outlines))
     if limbs is not None and hidden is not None:
@@ -270,12 +270,15 @@ def with_arms(character: Character) -> tuple[Character, Array | None]:
     return replace(character, body=added[0], limbs=added[1]), added[2]
 
 
-def with_hands(character: Character) -> tuple[Character, Array | None]:
-    """A character with hands where the picture's border hides them, and which (2,) were added; None where none were."""
+def with_hands(character: Character, unseen: Array | None) -> tuple[Character, Array | None]:
+    """A character with hands where the picture's border hides them, and which (2,) were added; None where none were.
+
+    unseen: (2,), 1 for arms that have the other one's texture, and so its hand; None: there are none.
+    """
     if character.body is None or character.limbs is None:
         return character, None
     rgb, alpha = character.rgb, character.alpha
-    added = complete_hands(rgb, alpha, character.body, character.hands, character.limbs, character.fingers)
+    added = complete_hands(rgb, alpha, character.body, character.hands, character.limbs, character.fingers, unseen)
     if added is None:
         return character, None
     completed = replace(character, body=added.body, hands=added.hands, limbs=added.limbs, fingers=added.fingers)

@@ -85,7 +85,7 @@ class Server:
         tell: Callable[[str], None] = lambda line: None,
         place: str | None = None,
     ) -> None:
-        engine, avatar, name, self._pictures, backdrop, _ = made
+        engine, avatar, name, self._pictures, backdrop = made
         self.engine = engine
         self._settings = settings
         self._executors = Executors()

@@ -6,15 +6,13 @@ from typing import NamedTuple
 
 from streamer.engine.engine import Engine
 from streamer.generation.avatar import Avatar
-from streamer.generation.kernel_compilation import KernelCompilation
 from streamer.rigging.backdrop import Backdrop
 from streamer.rigging.picture_process import PictureProcess
 
 
 class MadeEngine(NamedTuple):
     """avatar, name, backdrop: the prepared picture that its sessions begin with, the name that the page shows for it,
-    and the background. pictures: decodes uploads. compilation: of kernels that later pictures need, to be started and
-    closed by whoever serves; None where there are none.
+    and the background. pictures: decodes uploads.
     """
 
     engine: Engine
@@ -22,4 +20,3 @@ class MadeEngine(NamedTuple):
     name: str
     pictures: PictureProcess
     backdrop: Backdrop | None = None
-    compilation: KernelCompilation | None = None

@@ -327,7 +327,7 @@ class SessionPictures:
                     await self._draw(framed)
                 now = self.avatar
                 await self._send(PictureStatus("framed", self.name, now.width, now.height, views=now.views))
-            if framed is avatar and self.avatar is avatar:
+            if framed is avatar and self.avatar is avatar and self._framing() == framing:
                 return  # it failed, and would again
 
 

@@ -54,13 +54,14 @@ def _bridged_hands(before: Motion, motion: Motion, after: Motion, body: Array | 
     before to after, where both show it, or else as the nearer one shows it.
     """
     hands = motion.hands.copy()
+    with_wrists = all(each is not None for each in (before.body, body, after.body))
     for side, wrist in enumerate((LEFT_WRIST, RIGHT_WRIST)):
         if hands[side, :, CONFIDENCE].any():
             continue
-        ends = [_from_wrist(each, side, wrist) for each in (before, after)]
+        ends = [_from_wrist(each, side, wrist) if with_wrists else each.hands[side] for each in (before, after)]
         both = all(end[:, CONFIDENCE].any() for end in ends)
         hands[side] = ends[0] + np.float32(share) * (ends[1] - ends[0]) if both else ends[share >= 0.5]
-        if body is not None and hands[side, :, CONFIDENCE].any():
+        if with_wrists and body is not None and hands[side, :, CONFIDENCE].any():
             hands[side, :, :CONFIDENCE] += body[wrist, :VISIBILITY]
     return hands
 

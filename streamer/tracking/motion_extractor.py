@@ -156,8 +156,8 @@ class MotionExtractor:
         return self._filter(motion) if self._filter is not None else motion
 
     def _find_face(self, rgb: Image, body: Array | None, others: Sequence[Place], place: Place | None) -> Array | None:
-        """The landmarks (478, 3) of the face to look for, or None. A mesh that followed another one goes on where that
-        was, even where it is hidden, and then has to search anew.
+        """The landmarks (478, 3) of the face at a place, or None. A mesh that followed another face before goes on
+        where that is, although it is painted over, and then has to search anew.
         """
         face = self._face.track(rgb, body, place)
         if not _is_one_of(others, face, place):
@@ -202,8 +202,7 @@ def _confidence(face: Array, shape: tuple[int, ...]) -> float:
 
 
 def _is_one_of(others: Sequence[Place], face: Array | None, place: Place | None) -> bool:
-    """Whether landmarks (478, 3) are nearer to another face than to the one to look for."""
-    if face is None or place is None:
+    """Whether landmarks (478, 3) are of another face than the one to look for: elsewhere, and nearer to another one."""
+    if face is None or place is None or place.is_of_same(found := Place.of(face)):
         return False
-    found = Place.of(face)
     return any(other.distance(found) < place.distance(found) for other in others)

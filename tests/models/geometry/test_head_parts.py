@@ -17,9 +17,15 @@ def parts_of(view: View, box: tuple[float, float, float] = (0.0, 0.0, 0.9)) -> T
     return find_parts(person, view.face, head_pose(view.face), torch.tensor([box])).on_canvas(view.image.shape[-1])[0]
 
 
+def pixel(size: int, x: float, y: float) -> tuple[int, int]:
+    """Column and row of a place, canonical units, of a head that is not turned."""
+    column, row = (round((1 + SCALE * value) * size / 2) for value in (x, y))
+    return column, row
+
+
 def mean_at(parts: Tensor, x: float, y: float) -> tuple[float, float]:
     """Mean hair and skin of the 3 × 3 pixels at a place, canonical units, of a head that is not turned."""
-    column, row = (round((1 + SCALE * value) * parts.shape[-1] / 2) for value in (x, y))
+    column, row = pixel(parts.shape[-1], x, y)
     hair, skin = parts[:, row - 1 : row + 2, column - 1 : column + 2].mean((1, 2)).tolist()
     return hair, skin
 
@@ -36,9 +42,14 @@ def test_hair_in_the_light_and_skin_in_the_shade_of_one_colour_are_told_apart() 
     """Light from the left makes hair there as bright as the right cheek is."""
 
     def lit(colours: Colours) -> Colours:
-        return lambda place: colours(place) * (0.65 - 0.35 * place[:, :1]).clamp(0.3, 1)
+        return lambda place: colours(place) * (0.6 - 1.1 * place[:, :1]).clamp(0.2, 1.2)
 
-    parts = parts_of(picture_of(0, lit(bare_sides)))
+    view = picture_of(0, lit(bare_sides))
+    column, row = pixel(view.image.shape[-1], -0.4, -1.0)
+    bright = view.image[0, :, row, column].mean()
+    column, row = pixel(view.image.shape[-1], 0.4, 0.3)
+    assert bright > view.image[0, :, row, column].mean()
+    parts = parts_of(view)
     for x in (-0.4, 0.0, 0.4):
         hair, skin = mean_at(parts, x, -1.0)
         assert hair > 0.9 and skin < 0.1, (x, hair, skin)
@@ -55,7 +66,7 @@ def test_eyes_as_dark_as_hair_are_no_hair() -> None:
 
     view = picture_of(0, dark_eyes)
     for x, y in places.tolist():
-        column, row = (round((1 + SCALE * value) * view.image.shape[-1] / 2) for value in (x, y))
+        column, row = pixel(view.image.shape[-1], x, y)
         assert (view.image[0, :, row, column] - rgb(HAIR)).abs().max() < 0.05
         assert mean_at(parts_of(view), x, y)[0] < 0.1, (x, y)
 

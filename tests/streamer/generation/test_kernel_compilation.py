@@ -114,8 +114,9 @@ def test_compilation_ends_with_the_server_and_who_waits_is_told(tmp_path: Path) 
 def test_nobody_waits_for_a_process_that_stands_still_or_died(
     tmp_path: Path, then: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "STILL_TIMEOUT_S", 0.2)
     made = compilation(tmp_path / "done", then)
+    until((tmp_path / "done").exists, "the work")
+    monkeypatch.setattr(module, "STILL_TIMEOUT_S", 0.2)
     made.wait()
     assert not psutil.pid_exists(int((tmp_path / "done").read_text()))
     made.close()
@@ -130,3 +131,11 @@ def test_late_kernels_are_all_that_frames_need_which_a_start_does_not() -> None:
 def test_nothing_is_missing_where_numba_runs_no_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(BACKEND_VARIABLE, "reference")
     assert missing_kernels() == []
+
+
+def test_nobody_waits_longer_than_compiling_takes_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LONGEST_WAIT_S", 0.01)
+    made = compilation(tmp_path / "done", "sleep")
+    made.wait()
+    assert process_of(tmp_path / "done").is_running()
+    made.close()

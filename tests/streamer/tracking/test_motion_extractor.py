@@ -211,3 +211,12 @@ def test_process_drops_a_face_that_is_somebody_elses(frames, motions):
             found = extractor.process(frames[1], [places[0]], places[1]).face
         assert (found is None) == (expected is None)
         assert found is None or Place.of(found).x > 0
+
+
+def test_process_keeps_a_face_where_somebody_else_was_just_now(frames, motions):
+    own = Place.of(motions[0].face)
+    with MotionExtractor(body=False, live=False, smooth=False) as extractor:
+        extractor._face.close()
+        extractor._face = StubbornFace(motions[0].face, None)
+        moved = own._replace(x=own.x + own.half / 2)  # where the followed one was before: further away than the other
+        assert extractor.process(frames[0], [own._replace(x=own.x + own.half / 4)], moved).face is not None
