@@ -157,15 +157,15 @@ def summarise(
     """
     frames = trace.frames - trace.began
     heard_at, delays = sound_delays(microphone, trace)
-    seen = opening_delays(times, parting, frames, trace.opening)
+    by_mesh = opening_delays(times, parting, frames, trace.opening)
     drawn = drawn_delays(times, parting, frames, trace.shown)
-    if not seen or not drawn or not len(delays):
+    if not by_mesh or not drawn or not len(delays):
         raise ValueError("no mouth that moves, or no sound, came back; nothing was measured")
     return {
-        "openings": len(seen),
+        "openings": len(by_mesh),
         "drawn_openings": len(drawn),
         "fps": round(len(frames) / float(frames[-1] - frames[0]), 1),
-        **_of_openings("mouth", seen, heard_at - trace.began - delays, delays),
+        **_of_openings("mouth", by_mesh, heard_at - trace.began - delays, delays),
         "usual_ms": round(1000 * usual_delay(times, parting, frames, trace.opening)),
         **_of_openings("drawn", drawn, heard_at - trace.began - delays, delays),
         "sound_ms": _ms(delays),

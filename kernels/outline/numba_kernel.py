@@ -82,10 +82,10 @@ def add_row(values, sums):  # type: ignore[no-untyped-def]
 @part
 def is_beside_outline(covered, counts):  # type: ignore[no-untyped-def]
     """Whether any cell of a row (n,) is not covered, and has others within reach that are."""
-    beside = 0
+    found = 0
     for x in range(counts.shape[0]):
-        beside += (counts[x] > ZERO) & (covered[x] <= ZERO)
-    return beside > 0
+        found += (counts[x] > ZERO) & (covered[x] <= ZERO)
+    return found > 0
 
 
 @part

@@ -116,8 +116,8 @@ def make_guidance(rig: Rig, pose: Pose) -> Guidance:
     on_focus = draw_box(rig, pose, vertices, hidden, box, 1, on_canvas)
     on_canvas = on_canvas or on_focus
     head, (head_flow, coverage) = on_focus.head, draw_front(rig, pose, vertices, box)
-    beside = torch.cat([on_focus.flow - head.flow, head.chart_position, head.chart_share], 1)
-    head_shift, chart_position, chart_share = continue_outwards(beside, head.covered, MAPS_REACH).split([2, 2, 1], 1)
+    head_maps = torch.cat([on_focus.flow - head.flow, head.chart_position, head.chart_share], 1)
+    head_shift, chart_position, chart_share = continue_outwards(head_maps, head.covered, MAPS_REACH).split([2, 2, 1], 1)
     source = box_grid(box, GUIDE_SIDE) + on_focus.flow.permute(0, 2, 3, 1)
     in_box = (source - rig.focus[:, None, None, :2]) / rig.focus[:, None, None, 2:]
     canonical = F.grid_sample(rig.canonical, in_box, "bilinear", "border", False)

@@ -43,7 +43,7 @@ NAPE = (0.5, 0.68)  # downward component of a ray: hair above, and below the nap
 SLANT = (0.5, 0.65)  # how much a surface faces the camera: at a slant, and well seen
 GIVES_WAY = (0.4, 0.7)  # how much a picture's surface faces the camera, over how much a view's does: replaced, and kept
 FILLED_BELOW = 0.25  # hair of less visibility is blended with what is filled in, a face wherever it is below 1
-SURE = (0.4, 0.8)  # visibility of what is not continued, and of what is
+WELL_KNOWN = (0.4, 0.8)  # visibility of what is not continued, and of what is
 LEAST = 0.02  # share of what is continued that must be of its kind; where less is, all of it counts
 MOSTLY, HAIRLINE_BLUR = (0.44, 0.56), 1  # share of hair: skin, and hair; texels of the coarse chart
 
@@ -210,9 +210,9 @@ def make_chart(sources: Sequence[Source], hangs: Tensor) -> Tensor:
     back, behind = reflect_across_outline(torch.cat([texture * known_hair, known_hair], 1)).split([5, 1], 1)
     texture, total = add_where_missing(texture, total, back / behind.clamp_min(1e-4), behind * hair * is_hair)
     colour, hair_like, skin_like = texture.split([3, 1, 1], 1)
-    sure = smoothstep(*SURE, total)
-    filled_hair = continued(colour, mostly_of_kind(sure * is_hair, hair_like))
-    filled_skin = continued(colour, mostly_of_kind(sure * (1 - is_hair), skin_like))
+    well_known = smoothstep(*WELL_KNOWN, total)
+    filled_hair = continued(colour, mostly_of_kind(well_known * is_hair, hair_like))
+    filled_skin = continued(colour, mostly_of_kind(well_known * (1 - is_hair), skin_like))
     known = torch.lerp(total, (total / FILLED_BELOW).clamp_max(1), is_hair)
     completed = torch.lerp(torch.lerp(filled_skin, filled_hair, is_hair), colour, known)
     return torch.cat([completed, torch.ones_like(total)], 1)

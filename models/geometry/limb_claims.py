@@ -111,11 +111,11 @@ def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends:
         under_root, core, loose = core & ~beyond_root, core & beyond_root, loose & beyond_root
     # Bare skin beside a hand is the hand's, whatever it lies before, but for what goes on beyond it, as thighs and a
     # neckline do; and so is what would stay as a thin strip.
-    beside = inside & (s > HAND_FROM) & arms(pieces, s.device)[:, None, None] & (distance > 1)
+    beside_hand = inside & (s > HAND_FROM) & arms(pieces, s.device)[:, None, None] & (distance > 1)
     free = skin & in_picture & ~core.any(1)
     free = free & ~on_head[:, 0]
     bare = free & ~goes_on(free, ~(inside & arms(pieces, s.device)[:, None, None]).any(1), size)
-    loose |= beside & bare[:, None] & ~core
+    loose |= beside_hand & bare[:, None] & ~core
     strips = thin_parts((alpha > ON_PERSON) & ~(core | loose).any(1), on_hull[:, 0] | on_head[:, 0], size)
     segments = torch.arange(pieces, device=s.device) < LIMB_PIECES
     loose |= inside & (distance > 1) & segments[:, None, None] & strips[:, None]

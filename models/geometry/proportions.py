@@ -105,10 +105,10 @@ def travel_factor(rest: Tensor, neutral: Tensor, unit: Tensor) -> Tensor:
     """
     joints = sanitized(torch.cat([rest, neutral.expand_as(rest)]))
     trunks = trunk_of(joints, joints.new_ones(len(joints)))
-    seen, seen_before = trunks.visibility[:, 1].chunk(2)
+    hips, hips_before = trunks.visibility[:, 1].chunk(2)
     size, before = trunks.size[:, 0].clamp_min(1e-4).chunk(2)
     change = (size / before / unit.clamp_min(1e-4)).log().clamp(-MAX_TRAVEL, MAX_TRAVEL)
-    return (torch.minimum(seen, seen_before) * change).exp()
+    return (torch.minimum(hips, hips_before) * change).exp()
 
 
 def with_shoulders(trunk: Trunk, shoulders: Tensor) -> Trunk:

@@ -165,14 +165,14 @@ def is_fist(rgb: Array, alpha: Array, wrist: Array, palm: Array, limbs: LimbOutl
         return False
     size, across = rgb.shape[0], np.linspace(-ACROSS, ACROSS, 9)[:, None] * np.array([-palm[1], palm[0]])
 
-    def seen(start: float, stop: float) -> tuple[Array, Array]:
+    def sampled(start: float, stop: float) -> tuple[Array, Array]:
         along = wrist + np.linspace(start, stop, 9)[:, None] * palm
         pixels = ((along[:, None] + across + 1) * size / 2 - 0.5).astype(np.float32)
         colours, person = (cv2.remap(image, pixels, None, cv2.INTER_LINEAR) for image in (rgb, alpha))
         return np.log(colours.reshape(-1, 3) + DARK), person.reshape(-1)
 
-    skin = np.median(seen(*PALM_SEEN)[0], 0)
-    colours, person = seen(end - AT_BORDER, end)
+    skin = np.median(sampled(*PALM_SEEN)[0], 0)
+    colours, person = sampled(end - AT_BORDER, end)
     light = (colours - skin).mean(1)
     tint = np.abs(colours - skin - light[:, None]).max(1)
     alike = (tint < SKIN_TINT) & (np.abs(light) < SKIN_LIGHT) & (person > ON_PERSON)
