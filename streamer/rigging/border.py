@@ -2,7 +2,8 @@
 moves away from there.
 
 The silhouette goes on along its own direction: below, a torso spreads on a little; above, a head closes in an arc; at
-the sides, shoulders fall. Colours are those at the border, ever more blurred, so that no stripe or letter is repeated.
+the sides, shoulders fall. Colours are those at the border: what is narrow there, as stripes and letters, fades, what is
+wide, as a jacket beside a shirt, keeps its edges, and the fine texture of what lies just inside goes on as in a mirror.
 """
 
 from __future__ import annotations
@@ -35,7 +36,14 @@ THIN_SHARE = 0.06  # of the longer side: thinner parts, such as locks of hair an
 TIP_LENGTH = 2.0  # of such a part over half its width
 PROFILE_ROWS = 3  # rows at the border whose mean colours are continued
 COLOUR_BLUR = 0.3  # pixels of blur for each pixel of distance
-_BLURS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)  # pixels
+_BLURS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)  # pixels: half of what is too narrow to go on
+KEPT_EDGES_FROM = 4.0  # pixels of blur from which wide parts keep their edges
+EDGE_COLOUR = 0.08  # 0..1, RGB: deviation of one part's colour
+EDGE_ROUNDS = 3  # of sharpening edges again
+TEXTURE_SHARE = 0.12  # of the longer side: rows inside of the border whose texture goes on, to and fro
+TEXTURE_BLUR = 1 / 256  # of the longer side: what is finer is texture
+MOST_TEXTURE = 0.03  # 0..1, RGB, which texture approaches: outlines and letters are no texture
+TEXTURE_FADE = 0.15  # of the longer side: over which texture fades
 PLATE_SHARP_SHARE = 0.12  # of the longer side beyond the border over which the background loses its detail
 PLATE_BLUR_SHARE = 0.03  # of the longer side: the blur's standard deviation from there on
 
@@ -60,6 +68,13 @@ def extend(character: Cutout, margins: Margins) -> Cutout:
     return Cutout(alpha, foreground, _extend_plate(character.plate, margins))
 
 
+def below_without(foreground: Array, alpha: Array, row: int, cut: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Colours (S, S, 3) and alpha (S, S) that go on below a row of a canvas anew, without what is at columns (S,) of
+    it: beside that the silhouette ends, behind it colours go on.
+    """
+    return _grow(foreground[:row], alpha[:row], len(alpha) - row, "below", cut)
+
+
 def _turned(foreground: Array, alpha: Array, quarter: int, length: int, side: Side) -> tuple[Array, Array]:
     """`_grow` at another side. quarter: 1 the left, 2 the upper, 3 the right one."""
     if quarter == 2:
@@ -72,10 +87,15 @@ def _turned(foreground: Array, alpha: Array, quarter: int, length: int, side: Si
     return grown[0][::-1].swapaxes(0, 1), grown[1][::-1].T
 
 
-def _grow(foreground: Array, alpha: Array, length: int, side: Side) -> tuple[Array, Array]:
-    """Colours (H, W, 3) and alpha (H, W), continued by `length` rows below the last one."""
+def _grow(
+    foreground: Array, alpha: Array, length: int, side: Side, cut: NDArray[np.bool_] | None = None
+) -> tuple[Array, Array]:
+    """Colours (H, W, 3) and alpha (H, W), continued by `length` rows below the last one. cut: (W,), what of it ends."""
     if length == 0:
         return foreground, alpha
+    shown = foreground, alpha
+    if cut is not None and cut.any() and not cut.all():
+        foreground, alpha = _without(foreground, alpha, cut)
     width, longer = alpha.shape[1], max(alpha.shape)
     across = np.broadcast_to(np.arange(width, dtype=np.float32), (length, width))
     away = np.arange(1, length + 1, dtype=np.float32)[:, None]
@@ -91,8 +111,22 @@ def _grow(foreground: Array, alpha: Array, length: int, side: Side) -> tuple[Arr
         own = np.interp(place, np.arange(width), row).astype(np.float32) * np.clip(after - before, 0, 1)
         source = np.where(own > more, place, source)
         more = np.maximum(more, own)
-    colours = _colours(foreground, source, away)
-    return np.concatenate([foreground, colours]), np.concatenate([alpha, more])
+    colours = _colours(foreground, source, away, longer)
+    return np.concatenate([shown[0], colours]), np.concatenate([shown[1], more])
+
+
+def _without(foreground: Array, alpha: Array, cut: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """The last rows of colours (H, W, 3), and alpha (H, W), as if nothing were at columns (W,) of them."""
+    alpha, rows = alpha.copy(), foreground[-max(PROFILE_ROWS, round(TEXTURE_SHARE * max(alpha.shape))) :].copy()
+    kept = np.flatnonzero(~cut)
+    for first, last in _runs(cut):
+        beside = [alpha[-1, k] for k in (first - 1, last + 1) if 0 <= k < len(cut)]
+        if min(beside) <= INSIDE:
+            alpha[-1, first : last + 1] = 0
+        at = np.arange(first, last + 1)
+        nearest = kept[np.abs(at[:, None] - kept).argmin(1)]
+        rows[:, first : last + 1] = rows[-PROFILE_ROWS:].mean(0)[nearest]
+    return rows, alpha
 
 
 def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
@@ -186,24 +220,58 @@ def _source(across: Array, before: Array, after: Array, low: float, high: float,
     return np.where(across > last, from_last + across - last, place).astype(np.float32)
 
 
-def _colours(foreground: Array, source: Array, away: Array) -> Array:
-    """(length, W, 3) the border's colours at the places (length, W) that they come from, ever more blurred."""
-    row = foreground[-PROFILE_ROWS:].mean(0, keepdims=True)
-    levels = [row if blur == 0 else _blurred_row(row, blur) for blur in _BLURS]
+def _colours(foreground: Array, source: Array, away: Array, longer: int) -> Array:
+    """(length, W, 3) the border's colours at the places (length, W) that they come from, with texture.
+
+    longer: pixels of the longer side.
+    """
+    row = foreground[-PROFILE_ROWS:].mean(0)
+    levels = [_simplified(row, blur) for blur in _BLURS]
     level = np.interp(away[:, 0] * COLOUR_BLUR, _BLURS, np.arange(len(_BLURS)))
+    texture = _texture(foreground[-max(2, round(TEXTURE_SHARE * longer)) :], longer)
+    faded = np.exp(-away[:, 0] / (TEXTURE_FADE * longer)) * np.minimum(away[:, 0] / PROFILE_ROWS, 1)
+    period = 2 * len(texture) - 2
     out = np.empty((*source.shape, 3), np.float32)
-    places = np.arange(row.shape[1])
+    places = np.arange(row.shape[0])
     for k, each in enumerate(level):
         below, share = int(each), each - int(each)
         above = min(below + 1, len(_BLURS) - 1)
-        blended = levels[below][0] * (1 - share) + levels[above][0] * share
+        back = k % period if period else 0
+        back = min(back, period - back)
+        blended = levels[below] * (1 - share) + levels[above] * share + faded[k] * texture[-1 - back]
         for channel in range(3):
             out[k, :, channel] = np.interp(source[k], places, blended[:, channel])
-    return out
+    return out.clip(0, 1)
+
+
+def _texture(rows: Array, longer: int) -> Array:
+    """(K, W, 3) what is fine and faint in the last rows (K, W, 3) before a border."""
+    fine = rows - cv2.GaussianBlur(rows, (0, 0), max(1.0, TEXTURE_BLUR * longer))
+    return MOST_TEXTURE * np.tanh(fine / MOST_TEXTURE)
+
+
+def _simplified(row: Array, blur: float) -> Array:
+    """(W, 3) a row (W, 3) without what is narrower than twice the blur, pixels; what is wider keeps its edges, by
+    rolling guidance (Zhang et al. 2014).
+    """
+    if blur == 0:
+        return row
+    if blur < KEPT_EDGES_FROM:
+        return _blurred_row(row, blur)
+    step = 2  # every other pixel tells enough
+    small = _blurred_row(row, step / 2)[::step]
+    near = np.exp(-0.5 * ((np.arange(len(small))[:, None] - np.arange(len(small))) * step / blur) ** 2)
+    guide = _blurred_row(row, blur)[::step]
+    for _ in range(EDGE_ROUNDS):
+        apart = ((guide[:, None] - guide) ** 2).sum(-1)
+        weights = near * np.exp(-0.5 * apart / EDGE_COLOUR**2)
+        guide = (weights @ small) / weights.sum(1, keepdims=True)
+    at = np.arange(len(row)) / step
+    return np.stack([np.interp(at, np.arange(len(small)), channel) for channel in guide.T], -1).astype(np.float32)
 
 
 def _blurred_row(row: Array, blur: float) -> Array:
-    return cv2.GaussianBlur(row, (0, 0), sigmaX=blur, sigmaY=1e-3, borderType=cv2.BORDER_REPLICATE)
+    return cv2.GaussianBlur(row[None], (0, 0), sigmaX=blur, sigmaY=1e-3, borderType=cv2.BORDER_REPLICATE)[0]
 
 
 def _extend_plate(plate: Array, margins: Margins) -> Array:

@@ -34,6 +34,9 @@ SEEN_THROUGH = 0.15  # alpha up to which the background behind can be told from 
 # Pixels around the character that the plate does not take from the picture, in shares of its longer side:
 FINE_RIM = 1 / 256
 COARSE_RIM = 1 / 100  # around an alpha that is not closed-form
+# What is still the character's beside it on the plate, see `remnants`:
+NEAR_SHARE = 1 / 20  # of the longer side that is looked at around the character, and again beyond that
+EVEN, NOISE = 0.06, 0.01  # deviation from a smooth filling: of a background so even that anything else is seen
 MIN_AGREEMENT = 0.8  # intersection over union of fine and coarse matte from which the fine one is plausible
 
 _foreground_lock = threading.Lock()  # numba's simplest threading layer ends the process when it is entered twice
@@ -59,7 +62,7 @@ def cut_out(rgb: Array, face: Array, coarse: CoarseMatte) -> Cutout:
     """The character in a picture (H, W, 3) 0..1 with this face (478, 2 or 3), pixels, and coarse matte."""
     alpha, radius = fine_alpha(rgb, face, coarse)
     foreground = foreground_colours(rgb, alpha)
-    return Cutout(alpha, foreground, background(rgb, alpha, foreground, radius))
+    return Cutout(alpha, foreground, background(rgb, alpha, foreground, radius, head_region(face, alpha.shape)))
 
 
 def fine_alpha(rgb: Array, face: Array, coarse: CoarseMatte) -> tuple[Array, int]:
@@ -132,16 +135,35 @@ def foreground_colours(rgb: Array, alpha: Array) -> Array:
     return np.where(alpha[..., None] > OPAQUE, rgb, estimated).astype(np.float32)
 
 
-def background(rgb: Array, alpha: Array, foreground: Array, radius: int) -> Array:
+def background(rgb: Array, alpha: Array, foreground: Array, radius: int, heads: NDArray[np.bool_]) -> Array:
     """(H, W, 3) what a picture (H, W, 3) shows behind a character of this alpha (H, W) and foreground (H, W, 3).
 
     It is the picture's own where alpha is 0, and where alpha is small, what makes the picture together with the
-    foreground; `radius` pixels around all that covers more it is filled smoothly, and with the texture around.
+    foreground; `radius` pixels around all that covers more it is filled smoothly, and with the texture around. heads:
+    (H, W) where hair may be, which alpha lacks in part.
     """
-    covered = cv2.dilate((alpha > SEEN_THROUGH).astype(np.float32), disc(radius))
+    covered: Array = cv2.dilate((alpha > SEEN_THROUGH).astype(np.float32), disc(radius)).astype(np.float32)
     share = np.minimum(alpha, SEEN_THROUGH)[..., None]
     behind = ((rgb - share * foreground) / (1 - share)).clip(0, 1).astype(np.float32)
+    covered = np.maximum(covered, remnants(behind, covered) * heads)
     return continue_texture(continued(behind, 1 - covered), covered > 0)
+
+
+def remnants(behind: Array, covered: Array) -> Array:
+    """(H, W) 0 or 1, what beside a covered place (H, W) of a background (H, W, 3) is still the character's.
+
+    Tips of hair, drawn lines and soft edges that alpha lacks would stay on the plate as a ghost of the outline. They
+    differ from what a smooth filling foretells by more than the background does a little farther out.
+    """
+    reach = max(2, round(NEAR_SHARE * max(covered.shape)))
+    away = cv2.distanceTransform((covered == 0).astype(np.uint8), cv2.DIST_L2, 5)
+    near, far = away <= reach, away <= 2 * reach
+    wrong, usual = (
+        np.abs(behind - continued(behind, np.where(mask, 0, 1).astype(np.float32))).max(-1) for mask in (near, far)
+    )
+    usual = cv2.dilate(usual * (far & ~near), np.ones((2 * reach + 1,) * 2))  # a line that goes on farther out stays
+    odd = (near & (covered == 0) & (usual < EVEN) & (wrong > usual + NOISE)).astype(np.float32)
+    return cv2.dilate(odd, np.ones((3, 3), np.float32))
 
 
 def continued(rgb: Array, weight: Array) -> Array:

@@ -56,6 +56,8 @@ OTHER_SIDE = (0.24, 0.24, 0.32, 0.36, 0.39, 0.38, 0.33, 0.2)
 PALM_SEEN, FIST_END, ACROSS = (0.35, 0.75), 0.95, 0.25
 AT_BORDER = 0.12  # lengths of the palm before the picture's border that a hand fills if the border cuts it
 MIN_CUT = 0.3  # share of that which must look as the palm does
+CUT_ROWS = 3  # pixels before the border in which a hand is looked for that it cuts
+HAND_BESIDE = 1 / 32  # of the canvas's side: what there may belong to the hand beside its shape
 FIRST_JOINT = 10  # point of a hand: the middle finger's joint after the knuckle
 SIDES = (
     (LEFT_ELBOW, LEFT_WRIST, LEFT_INDEX, LEFT_PINKY, LEFT_THUMB),
@@ -124,6 +126,48 @@ def complete_hands(
     if not hidden.any():
         return None
     return CompletedHands(body, found, replace(limbs, radii=arms), FingerOutlines(radii, shown), hidden)
+
+
+def cut_columns(rgb: Array, body: Array, limbs: LimbOutlines, hidden: Array) -> NDArray[np.bool_]:
+    """(S,) columns at the lower border of the picture on a canvas (S, S, 3) where it cuts hands: of arms of a body
+    (33, 4) with hidden (2,) hands.
+    """
+    size = rgb.shape[0]
+    row = round((float(limbs.inside[3]) + 1) * size / 2)
+    shape = np.zeros((size, size), np.uint8)
+    s = limb_samples(torch.device("cpu"))
+    below_elbow = (s > 1).numpy()
+    for side in np.flatnonzero(hidden):
+        line = limb_polylines(torch.from_numpy(body)[None])[0, side]
+        edges = [
+            place_on_limb(line, s, torch.from_numpy(sign * limbs.radii[side, :, number])).numpy()[below_elbow]
+            for number, sign in ((0, -1), (1, 1))
+        ]
+        corners = (np.concatenate([edges[0], edges[1][::-1]]) + 1) * size / 2 - 0.5
+        cv2.fillPoly(shape, [np.round(corners).astype(np.int32)], 1)
+    before = slice(max(0, row - CUT_ROWS), row)
+    cut = shape[before].max(0, initial=0) > 0
+    return cut | alike_beside(rgb[before].mean(0), cut, max(1, round(HAND_BESIDE * size)))
+
+
+def alike_beside(colours: Array, cut: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+    """(S,) places of a row of colours (S, 3) beside cut ones (S,), up to `reach` pixels, that look like these rather
+    than like what lies farther away.
+    """
+    grown = np.zeros_like(cut)
+    ends = np.flatnonzero(np.diff(np.pad(cut, 1).astype(np.int8)))
+    for first, last in zip(ends[::2], ends[1::2] - 1, strict=True):
+        own = np.median(colours[first : last + 1], 0)
+        for edge, step in ((first, -1), (last, 1)):
+            beside = edge + step * np.arange(1, 2 * reach + 1)
+            beside = beside[(beside >= 0) & (beside < len(cut))]
+            if len(beside) <= reach:
+                continue
+            other = np.median(colours[beside[reach:]], 0)
+            near = beside[:reach]
+            nearer = np.linalg.norm(colours[near] - own, axis=-1) < np.linalg.norm(colours[near] - other, axis=-1)
+            grown[near[np.logical_and.accumulate(nearer)]] = True
+    return grown
 
 
 def palm_length(body: Array, hand: Array) -> float:

@@ -17,7 +17,7 @@ from models.geometry.skull import flattened
 from models.geometry.views import View
 from streamer.errors import KagamiError
 from streamer.options import LARGEST_PERSON
-from streamer.rigging.border import extend
+from streamer.rigging.border import below_without, extend
 from streamer.rigging.canvas import Array, Canvas, original_grid, place_on_canvas
 from streamer.rigging.cutout import Cutout, continued, cut_out
 from streamer.rigging.drawn_eyes import fit_drawn_eyes
@@ -26,7 +26,7 @@ from streamer.rigging.face_parts import has_lids, has_lips, is_flat_drawing
 from streamer.rigging.finger_outline import FingerOutlines, find_fingers
 from streamer.rigging.framing import BARE_HEAD, Framing, Layout, frame_rect, head_with_hair, skull_circle
 from streamer.rigging.hidden_arms import add_hidden_arms
-from streamer.rigging.hidden_hands import complete_hands
+from streamer.rigging.hidden_hands import CompletedHands, complete_hands, cut_columns
 from streamer.rigging.limb_outline import LimbOutlines, find_limbs
 from streamer.rigging.matting import coarse_matte
 from streamer.rigging.person_search import HeadBox, Person, choice_notes, choose_person, index_of
@@ -282,7 +282,19 @@ def with_hands(character: Character, unseen: Array | None) -> tuple[Character, A
     if added is None:
         return character, None
     completed = replace(character, body=added.body, hands=added.hands, limbs=added.limbs, fingers=added.fingers)
-    return completed, added.hidden
+    return without_cut_hands(completed, added), added.hidden
+
+
+def without_cut_hands(character: Character, added: CompletedHands) -> Character:
+    """A character that goes on below its picture without the hands that are cut there, which are limbs."""
+    row = round((float(added.limbs.inside[3]) + 1) * len(character.alpha) / 2)
+    cut = cut_columns(character.rgb, added.body, added.limbs, added.hidden)
+    if row >= len(character.alpha) or not cut.any():
+        return character
+    foreground, alpha = below_without(character.foreground, character.alpha, row, cut)
+    rgb = character.rgb.copy()
+    rgb[row:] = (alpha[..., None] * foreground + (1 - alpha[..., None]) * character.plate)[row:]
+    return replace(character, foreground=foreground, alpha=alpha, rgb=rgb)
 
 
 def every_outline(character: Character) -> tuple[Array, Array, Array] | None:

@@ -29,6 +29,7 @@ from streamer.rigging.picture import Picture
 from streamer.rigging.picture_search import search_picture
 from streamer.rigging.rigger import WHOLE, Character, NoFaceError, move_points
 from streamer.rigging.skeleton import Skeleton, find_skeleton
+from streamer.rigging.trimap import head_region
 from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY
 
 SMALLEST_SHARE = 0.4  # of the largest face; smaller ones stay in the background
@@ -140,7 +141,7 @@ def cut_all_out(canvas: Canvas, picture: Picture, people: list[tuple[Array, Skel
     rows, columns = canvas.inside
     rgb = np.ascontiguousarray(canvas.rgb[canvas.inside])
     everybody, gaps = np.zeros(rgb.shape[:2], np.float32), np.zeros(rgb.shape[:2], np.bool_)
-    masks = []
+    heads, masks = np.zeros_like(gaps), []
     for face, skeleton in people:
         coarse = coarse_matte(canvas, face, skeleton.body, None, picture)
         everybody = np.maximum(everybody, coarse.matte)
@@ -154,13 +155,14 @@ def cut_all_out(canvas: Canvas, picture: Picture, people: list[tuple[Array, Skel
     alphas = []
     for number, ((face, _), mask) in enumerate(zip(people, masks, strict=True)):
         pixels = (face[:, :2] + 1) * canvas.size / 2 - 0.5 - (columns.start, rows.start)
+        heads |= head_region(pixels, gaps.shape)
         own = np.where(owners == number, everybody, 0).astype(np.float32)
         alphas.append(fine_alpha(rgb, pixels, CoarseMatte(own, mask, gaps))[0])
     total = np.maximum(np.sum(alphas, 0), 1)
     alphas = [alpha / total for alpha in alphas]
     together = np.minimum(np.sum(alphas, 0), 1).astype(np.float32)
     radius = max(1, round(FINE_RIM * max(together.shape)))
-    plate = background(rgb, together, foreground_colours(rgb, together), radius)
+    plate = background(rgb, together, foreground_colours(rgb, together), radius, heads)
     return [extend(Cutout(each, foreground_colours(rgb, each), plate), canvas.margins) for each in alphas]
 
 

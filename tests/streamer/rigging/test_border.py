@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from streamer.rigging.border import extend
+from streamer.rigging.border import below_without, extend
 from streamer.rigging.canvas import Rect, place_on_canvas
 from streamer.rigging.cutout import Cutout
 from streamer.rigging.picture import Picture
@@ -117,3 +117,38 @@ def test_a_cut_out_picture_goes_on_below_its_border() -> None:
     assert found.alpha[-1, 32] > 0.999 and found.alpha[0].max() == 0
     assert found.plate.min() > 0.999
     assert np.allclose(found.foreground[-1, 32], np.array([230, 40, 40]) / 255, atol=0.01)
+
+
+def test_a_jacket_beside_a_shirt_keeps_its_edge() -> None:
+    colours = np.zeros((SIDE, SIDE, 3), np.float32) + 0.1
+    colours[:, 60:] = 0.8
+    own = character(np.ones((SIDE, SIDE)))
+    last = extend(Cutout(own.alpha, colours, own.plate), ((0, MARGIN), (0, 0))).foreground[-1, :, 0]
+    assert np.abs(last[:57] - 0.1).max() < 0.02 and np.abs(last[63:] - 0.8).max() < 0.02
+
+
+def test_fine_texture_goes_on_and_letters_do_not() -> None:
+    rng = np.random.default_rng(1)
+    grain = 0.5 + 0.02 * rng.standard_normal((SIDE, SIDE, 1), np.float32).repeat(3, -1)
+    letters = grain.copy()
+    letters[-12:-6, 40:80] = 0.0
+    own = character(np.ones((SIDE, SIDE)))
+    cloth, written = (extend(Cutout(own.alpha, each, own.plate), ((0, MARGIN), (0, 0))).foreground[SIDE:, :, 0]
+                      for each in (grain, letters))  # fmt: skip
+    assert cloth[3:20].std() > 0.005
+    assert np.abs(written - cloth).max() < 0.1
+
+
+def test_what_is_cut_goes_on_neither_as_a_shape_nor_as_a_colour() -> None:
+    own = character(wedge(0.0))  # from 30 to 90
+    colours = own.foreground.copy()
+    colours[:, 30:45] = 1.0
+    cut = np.zeros(SIDE, np.bool_)
+    cut[28:45] = True  # a hand at the outline
+    cut[60:70] = True  # and one before the body
+    shown = np.zeros((SIDE + MARGIN, SIDE, 3), np.float32), np.zeros((SIDE + MARGIN, SIDE), np.float32)
+    shown[0][:SIDE], shown[1][:SIDE] = colours, own.alpha
+    foreground, alpha = below_without(*shown, SIDE, cut)
+    assert np.array_equal(alpha[:SIDE], own.alpha) and np.array_equal(foreground[:SIDE], colours)
+    assert alpha[SIDE:, :44].max() == 0 and alpha[SIDE:, 47:85].min() == 1
+    assert np.allclose(foreground[SIDE:, 47:], SKIN, atol=0.01)

@@ -109,7 +109,27 @@ def test_plate_is_the_picture_s_own_beside_the_rim_and_makes_the_picture_where_a
     alpha[:20, :20] = 0.1
     behind = np.random.default_rng(1).random((SIDE, SIDE, 3), np.float32)
     rgb = alpha[..., None] * HAIR + (1 - alpha[..., None]) * behind
-    plate = background(rgb, alpha, np.broadcast_to(HAIR, rgb.shape), 2)
+    plate = background(rgb, alpha, np.broadcast_to(HAIR, rgb.shape), 2, alpha >= 0)
     far = cv2.dilate((alpha == 1).astype(np.uint8), np.ones((5, 5), np.uint8)) == 0
     assert np.abs(plate - behind)[far].max() < 1e-5
     assert np.array_equal(plate[far & (alpha == 0)], rgb[far & (alpha == 0)])
+
+
+def test_what_alpha_lacks_of_a_character_before_an_even_wall_does_not_stay_on_the_plate() -> None:
+    wall = np.full((200, 200, 3), 0.7, np.float32)
+    alpha = np.zeros((200, 200), np.float32)
+    alpha[60:, 60:140] = 1
+    rgb = np.where(alpha[..., None] > 0, np.float32(0.1), wall)
+    rgb[53:60, 100:102] = 0.3  # the tip of a lock
+    plate = background(rgb, alpha, np.full_like(rgb, 0.1), 1, alpha >= 0)
+    assert np.abs(plate - wall).max() < 0.01
+
+
+def test_what_goes_on_farther_out_stays_on_the_plate() -> None:
+    rgb = np.full((200, 200, 3), 0.7, np.float32)
+    rgb[:, 30:50] = 0.2  # a frame beside the character
+    alpha = np.zeros((200, 200), np.float32)
+    alpha[60:, 60:140] = 1
+    rgb[alpha > 0] = 0.1
+    plate = background(rgb, alpha, np.full_like(rgb, 0.1), 1, alpha >= 0)
+    assert np.array_equal(plate[:, 30:50], rgb[:, 30:50])

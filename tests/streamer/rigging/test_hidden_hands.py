@@ -17,7 +17,7 @@ from models.geometry.limb_curve import (
 )
 from streamer.rigging.canvas import Array
 from streamer.rigging.finger_outline import FingerOutlines, find_fingers
-from streamer.rigging.hidden_hands import CompletedHands, palm_length
+from streamer.rigging.hidden_hands import CompletedHands, cut_columns, palm_length
 from streamer.rigging.hidden_hands import complete_hands as complete_in
 from streamer.rigging.limb_outline import LimbOutlines
 from tests.support.bodies import LEG, SKIN, figure_hands, figure_joints
@@ -123,3 +123,16 @@ def test_an_open_hand_that_is_shown_keeps_its_fingers() -> None:
     assert found.hidden.tolist() == [0, 1]
     assert np.array_equal(found.fingers.radii[:FINGERS], fingers.radii[:FINGERS])
     assert np.array_equal(found.hands[0], hands[0])
+
+
+def test_the_border_cuts_hands_where_their_arms_cross_it(added: CompletedHands) -> None:
+    row = round((WRIST_Y + 0.02 + 1) * SIZE / 2)
+    rgb = np.zeros((SIZE, SIZE, 3), np.float32)
+    wrists = [round((body()[wrist, 0] + 1) * SIZE / 2) for wrist in (LEFT_WRIST, RIGHT_WRIST)]
+    for wrist in wrists:
+        rgb[row - 8 : row, wrist - 14 : wrist + 14] = SKIN
+    cut = cut_columns(rgb, added.body, added.limbs, added.hidden)
+    for wrist in wrists:
+        assert cut[wrist - 13 : wrist + 13].all()
+    assert cut.sum() < 2 * 28 + 4
+    assert not cut_columns(rgb, added.body, added.limbs, np.zeros(2, np.float32)).any()
