@@ -45,6 +45,9 @@ class ReplayTracker:
     def idle(self, now: float) -> TrackedMotion:
         return self._play(0, now)
 
+    def idle_soon(self, now: float) -> TrackedMotion:
+        return self.idle(now)
+
     def look_for(self, wanted: Wanted) -> None:
         pass
 

@@ -23,11 +23,13 @@ class ServerTrace:
     passed: by bar code, when its camera frame arrived and when its avatar frame was drawn.
     stages: (when, milliseconds by stage) of each avatar frame.
     faces: (time of the motion, landmarks (478, 3) in camera units) that the avatar frames show.
+    voices: by time of the motion, the moment of the voice that moves its mouth, in s since that began.
     """
 
     passed: dict[int, tuple[float, float]] = field(default_factory=dict)
     stages: list[tuple[float, dict[str, float]]] = field(default_factory=list)
     faces: list[tuple[float, NDArray[np.float32]]] = field(default_factory=list)
+    voices: dict[float, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -195,13 +195,16 @@ def _copy_and_record(camera: CameraFrame, avatar: AvatarFrame) -> AvatarFrame:
 
 def _record_voices() -> None:
     """Record the processor time of voices, milliseconds for each step of sound, and how long ago the newest sound came
-    when it is taken, as stages, and the face that each frame shows.
+    when it is taken, as stages, and the face that each frame shows, with the moment of the voice.
     """
     from streamer.engine.watchers import Watchers  # noqa: PLC0415  (torch, needed in this process only)
     from streamer.runtime.sound_feed import Samples, SoundFeed  # noqa: PLC0415
+    from streamer.sources.expression import Expression  # noqa: PLC0415
+    from streamer.sources.source import Moment  # noqa: PLC0415
     from streamer.sources.voice_motion import Voice  # noqa: PLC0415
+    from streamer.sources.voice_source import VoiceSource  # noqa: PLC0415
 
-    feed, take, deliver = Voice.feed, SoundFeed.take, Watchers.deliver
+    feed, take, deliver, at = Voice.feed, SoundFeed.take, Watchers.deliver, VoiceSource.at
 
     def timed(voice: Voice, samples: NDArray[np.float32]) -> list[VoiceFrame]:
         began = time.thread_time()
@@ -228,6 +231,13 @@ def _record_voices() -> None:
             _RecordingMeter.trace.faces.append((frame.captured, motion.motion.face))
         deliver(watchers, session, newest, frame, motion)
 
+    def said(source: VoiceSource, moment: Moment) -> Expression:
+        expression = at(source, moment)
+        if source.face is not None and moment.captured is not None:
+            _RecordingMeter.trace.voices[moment.captured] = source.face.time
+        return expression
+
+    VoiceSource.at = said  # type: ignore[method-assign, assignment]
     Watchers.deliver = seen  # type: ignore[method-assign, assignment]
     Voice.feed = timed  # type: ignore[method-assign, assignment]
     SoundFeed.take = noted  # type: ignore[method-assign, assignment]

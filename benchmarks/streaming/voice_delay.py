@@ -2,8 +2,8 @@
 
 Three curves are compared on one clock: how far the lips part by the voice network for the sound as it left the
 microphone, how far they do in the frames that arrive, and the sound that comes back. How far they do in a frame is
-told twice: by a face mesh that looks at it, which errs by a frame at every other opening, and by the motion that the
-server drew it from, which does not. The renderer keeps nothing of one frame's face for the next.
+told twice: by a face mesh that looks at it, which errs by a frame at every other opening, and by the moment of the
+voice that the server drew it from, which does not. The renderer keeps nothing of one frame's face for the next.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ Array = NDArray[np.float32]
 LEAST_RISE = 0.06  # eye distances by which lips part in an opening that is looked at
 REST_S, RISE_S = 0.16, 0.3  # before and after the middle of an opening, in which its least and its largest are
 MAX_DELAY_S, DELAY_STEP_S = 0.8, 0.005
+MAX_BEGIN_S = 10.0  # of a voice after its sound, in which its network is made
+LEAST_LIKENESS = 0.7  # correlation of lips in frames with those of the sound, beside mesh, eyes and head
 STILL = 1e-4  # eye distances: deviation of lips that do not move
 STAGES = ("sound age", "queue age", "draw", "encode", "total")  # of the server, of which a delay is made
 PIECE_S = 0.3  # of returned sound whose delay is measured at once; while it changes, sound is played faster or slower
@@ -33,7 +35,8 @@ class VoiceTrace:
     """What a client recorded. Times: seconds on `time.monotonic`.
 
     began: of the sound that it sent. frames: arrival of each avatar frame. opening: of the lips in it, eye distances,
-    NaN where no face was found. shown: of the driver's in the motion that it was drawn from, NaN where it is unknown.
+    NaN where no face was found. shown: of the driver's in the motion that it was drawn from, heard: the moment of the
+    voice that moved these, in s since that began; NaN where they are unknown.
     sound: (arrival, start on its own clock in s, samples at 16 kHz) of its frames.
     stages: milliseconds of the server by stage.
     """
@@ -42,6 +45,7 @@ class VoiceTrace:
     frames: Array
     opening: Array
     shown: Array
+    heard: Array
     sound: list[tuple[float, float, Array]]
     stages: dict[str, list[float]] = field(default_factory=dict)
 
@@ -66,26 +70,44 @@ def _half_ways(times: Array, parting: Array) -> list[tuple[float, float]]:
     return found
 
 
-def drawn_delays(times: Array, parting: Array, frames: Array, shown: Array) -> list[tuple[float, float]]:
-    """As `opening_delays`, of what frames were drawn from, which follows the parting without noise: to the arrival of
-    the frame that first shows as much as lips had parted half of the way, of those the one that is nearest to the usual
-    delay. shown: (F,) NaN where it is unknown.
+def drawn_delays(
+    times: Array, parting: Array, frames: Array, shown: Array, heard: Array
+) -> tuple[list[tuple[float, float]], list[float]]:
+    """As `opening_delays`, to the arrival of the first frame of a moment at which lips had parted as far, however late
+    it comes; and the times of openings that no frame shows, since lips had met again when the next one was drawn.
+
+    shown, heard: (F,) see `VoiceTrace`. Raises ValueError where frames show another voice.
     """
-    known = np.isfinite(shown)
-    frames, shown = frames[known], shown[known]
-    moments, found = _half_ways(times, parting), []
-    if not moments or not np.std(shown) > STILL:
-        return []
-    usual = usual_delay(times, parting, frames, shown)
-    own = np.interp(frames - usual, times, parting)
-    gain = np.std(shown) / np.std(own)  # of the face that is driven, whose lips are not the network's
-    for at, parted in moments:
-        level = np.mean(shown) + gain * (parted - np.mean(own))
-        reached = frames[1:][(shown[1:] >= level) & (shown[:-1] < level)]
-        off = np.abs(reached - at - usual)
-        if len(off) and off.min() <= REST_S:
-            found.append((at, float(reached[int(np.argmin(off))] - at)))
-    return found
+    known = np.isfinite(shown) & np.isfinite(heard)
+    frames, shown, heard = frames[known], shown[known], heard[known]
+    if not len(frames) or not np.std(shown) > STILL or not np.std(parting) > STILL:
+        return [], []
+    moments = heard + voice_begin(times, parting, shown, heard)
+    found, unseen = [], []
+    for at, level in _half_ways(times, parting):
+        if moments[0] < at <= moments[-1]:
+            first = int(np.argmax(moments >= at))
+            since = [*parting[(times > at) & (times < moments[first])], np.interp(moments[first], times, parting)]
+            if min(since) >= level - STILL:
+                found.append((at, float(frames[first] - at)))
+            else:
+                unseen.append(at)
+    return found, unseen
+
+
+def voice_begin(times: Array, parting: Array, shown: Array, heard: Array) -> float:
+    """When the voice of the server began, in s since the sound did: where its lips follow those of the sound best."""
+
+    def likeness(begin: float) -> float:
+        own = np.interp(heard + begin, times, parting)
+        return float(np.corrcoef(own, shown)[0, 1]) if np.std(own) > STILL else -1.0
+
+    begins = np.arange(0.0, MAX_BEGIN_S, DELAY_STEP_S)
+    coarse = max(begins, key=likeness)
+    best = max(coarse + np.arange(-DELAY_STEP_S, DELAY_STEP_S, 0.001), key=likeness)
+    if likeness(best) < LEAST_LIKENESS:
+        raise ValueError("the frames do not show what was said; nothing was measured")
+    return float(best)
 
 
 def _crossing(times: Array, values: Array, level: float) -> float:
@@ -158,12 +180,13 @@ def summarise(
     frames = trace.frames - trace.began
     heard_at, delays = sound_delays(microphone, trace)
     by_mesh = opening_delays(times, parting, frames, trace.opening)
-    drawn = drawn_delays(times, parting, frames, trace.shown)
+    drawn, unseen = drawn_delays(times, parting, frames, trace.shown, trace.heard)
     if not by_mesh or not drawn or not len(delays):
         raise ValueError("no mouth that moves, or no sound, came back; nothing was measured")
     return {
-        "openings": len(by_mesh),
-        "drawn_openings": len(drawn),
+        "openings": len(drawn) + len(unseen),
+        "unseen_openings": len(unseen),
+        "mouth_openings": len(by_mesh),
         "fps": round(len(frames) / float(frames[-1] - frames[0]), 1),
         **_of_openings("mouth", by_mesh, heard_at - trace.began - delays, delays),
         "usual_ms": round(1000 * usual_delay(times, parting, frames, trace.opening)),

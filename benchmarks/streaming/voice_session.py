@@ -50,22 +50,24 @@ def watch_voice(flags: Sequence[str], microphone: SpokenMicrophone, seconds: flo
         if at >= arrivals[0]:
             for name, milliseconds in each.items():
                 stages.setdefault(name, []).append(milliseconds)
-    shown = shown_openings(arrivals, recorded)
-    return VoiceTrace(microphone.began, np.array(arrivals), _openings(pictures), shown, sound, stages)
+    shown, heard = shown_faces(arrivals, recorded)
+    return VoiceTrace(microphone.began, np.array(arrivals), _openings(pictures), shown, heard, sound, stages)
 
 
-def shown_openings(arrivals: Sequence[float], recorded: ServerTrace) -> Array:
-    """(F,) how far the driver's lips part in the motion that each frame shows, eye distances: of the last one that had
-    departed when a frame arrived, which follow each other at once. NaN where there is none.
+def shown_faces(arrivals: Sequence[float], recorded: ServerTrace) -> tuple[Array, Array]:
+    """(F,) how far the driver's lips part in the motion that each frame shows, eye distances, and the moment of the
+    voice that it shows, s since that began: of the last one that had departed when a frame arrived, which follow each
+    other at once. NaN where there is none.
     """
     departures = [(at, at - each[TOTAL] / 1000) for at, each in recorded.stages if TOTAL in each]
     moments = np.array([captured for captured, _ in recorded.faces])
-    found = np.full(len(arrivals), np.nan, np.float32)
+    shown, heard = np.full((2, len(arrivals)), np.nan, np.float32)
     for number, index in enumerate(np.searchsorted([at for at, _ in departures], arrivals) - 1):
         if index >= 0 and len(moments):
             nearest = int(np.argmin(np.abs(moments - departures[index][1])))  # told by two clocks' readings of one time
-            found[number] = opening_of(recorded.faces[nearest][1])
-    return found
+            captured, face = recorded.faces[nearest]
+            shown[number], heard[number] = opening_of(face), recorded.voices.get(captured, np.nan)
+    return shown, heard
 
 
 async def _watch(

@@ -100,11 +100,12 @@ class TrackingLoop:
             return self._track_picture(received)
         if self._last is not None and not (is_paused or self._silence.is_idle(now)):
             return Move(held(self._last, now), session.state.phase, "camera")  # in which a voice goes on
-        idle = self._tracker.idle(now) if self._idle is None else held(self._idle, now)
+        if self._idle is None or not is_recent(self._idle, now):
+            self._idle = self._tracker.idle(now)
         phase = self._idle_phase(self._silence.lasts_s(now))
         if phase in IDLE_PHASES:  # not where a camera is silent for a moment
             session.recent.clear()
-        return Move(idle, phase, "idle")
+        return Move(held(self._idle, now), phase, "idle")
 
     def _put(self, move: Move) -> None:
         """Have a motion drawn, with what other sources add to it."""
@@ -174,13 +175,12 @@ class TrackingLoop:
         return Move(tracked, tracked.phase, "camera", picture)
 
     def _idle_ahead(self) -> TrackedMotion | None:
-        """The motion in which a voice alone goes on, IDLE_FPS times a second, asked of the tracker's process before the
-        next sound comes, so that no sound waits for it; None where there is no such voice.
+        """The motion in which a voice alone goes on: the newest that the tracker's process has answered, so that no
+        sound waits for it; None where there is no such voice.
         """
         if not self._session.speaks_unseen or self._session.paused:
             return None
-        now = time.monotonic()
-        return self._idle if self._idle is not None and is_recent(self._idle, now) else self._tracker.idle(now)
+        return self._tracker.idle_soon(time.monotonic()) or self._idle
 
     def _idle_phase(self, silence_s: float) -> Phase:
         """silence_s: since the camera's last picture. A camera that is silent for a moment changes nothing."""

@@ -14,6 +14,7 @@ from streamer.tracking.lips import lip_opening, lip_width
 from streamer.tracking.tracker import TrackedMotion
 
 USUAL_S = 1 / IDLE_FPS - PACKET_S / 2  # after a frame, from when on the next one is due with whatever packet comes
+IDLE_HELD_S = 0.25  # for which an idle motion is drawn again, where the tracker's process has not answered meanwhile
 LIPS_MOVED = 0.011  # distances of the eyes' outer corners by which lips move in 20 ms of quick speech
 
 
@@ -37,9 +38,9 @@ class VoiceFrames:
         return is_due
 
 
-def is_recent(tracked: TrackedMotion, now: float) -> bool:
+def is_recent(idle: TrackedMotion, now: float) -> bool:
     """Whether an idle motion may be drawn once more."""
-    return now - tracked.motion.captured < USUAL_S
+    return now - idle.motion.captured < IDLE_HELD_S
 
 
 def held(tracked: TrackedMotion, now: float) -> TrackedMotion:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import sys
@@ -145,6 +146,7 @@ def _serve(pipe: Connection, make: Callable[[], Any], name: str, server: int | N
         watch_parent()
     else:
         fork_server.leave(server, pipe.send)
+    gc.freeze()  # a full collection would look at all that is imported, .1 s in which no call is answered
     served = make()
     for method, arguments in iter(partial(_next_call, pipe), None):
         pipe.send(getattr(served, method)(*arguments))

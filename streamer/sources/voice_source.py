@@ -49,8 +49,8 @@ def _make_voice() -> Listener:
 class VoiceSource:
     """The voice of one driver from frame to frame. Not thread-safe.
 
-    sound: of the microphone. make: called when the first sound has come, by `start`, in another thread, since it takes
-    most of a second.
+    face: the newest that the voice has made; None before the first. sound: of the microphone. make: called when the
+    first sound has come, by `start`, in another thread, since it takes most of a second.
     """
 
     def __init__(
@@ -59,11 +59,11 @@ class VoiceSource:
         make: Callable[[], Listener] = _make_voice,
         start: Callable[[Callable[[], None]], None] = _in_a_thread,
     ) -> None:
+        self.face: VoiceFrame | None = None
         self._sound, self._make, self._start = sound, make, start
         self._voice: Listener | None = None
         self._is_wanted = False
         self._resampler = AudioResampler(format="flt", layout="mono", rate=VOICE_RATE_HZ)
-        self._face: VoiceFrame | None = None
         self._heard_at = 0.0  # seconds
         self._asked_at: float | None = None  # seconds
         self._wait_s = STEP_S / 2
@@ -84,13 +84,13 @@ class VoiceSource:
             self._start(self._load)
         if len(sound) and self._voice is not None:
             self._hear(sound, self._voice, now)
-        is_heard = self._face is not None and now - self._heard_at < SILENT_S
-        if is_heard and self._face is not None and self._face.speaking > 0:
+        is_heard = self.face is not None and now - self._heard_at < SILENT_S
+        if is_heard and self.face is not None and self.face.speaking > 0:
             self._spoke_at = now
         self._sound.speaks = now - self._spoke_at < PAUSE_S
         self._share.advance(strength, is_heard, moment.is_seen, now)
         self._sound.lag_s = self._share.mouth * (LOOK_AHEAD_S + self._wait_s)  # the network looks ahead
-        return self._share.expression(self._face)
+        return self._share.expression(self.face)
 
     def _time(self, moment: Moment, has_sound: bool) -> None:
         """Tell how long sound waits for the frame that shows it, on the mean: half of the time between two frames, less
@@ -118,4 +118,4 @@ class VoiceSource:
         faces = voice.feed(np.concatenate(mono)) if mono else []
         self._heard_at = now
         if faces:
-            self._face = faces[-1]
+            self.face = faces[-1]

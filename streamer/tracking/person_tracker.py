@@ -47,6 +47,10 @@ class PersonTracker:
         """The motion while no picture comes. now: seconds on the clock of the pictures."""
         return self._resolve([Motion(now)] * len(self._each), now)
 
+    def idle_soon(self, now: float) -> TrackedMotion:
+        """See `Tracker`."""
+        return self.idle(now)
+
     def look_for(self, wanted: Wanted) -> None:
         """See `Tracker`."""
         self._drivers.shown, self._drivers.body = wanted.shown, wanted.body

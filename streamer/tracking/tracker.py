@@ -94,6 +94,12 @@ class Tracker(Protocol):
         """The motion while no picture comes. now: seconds on the clock of the pictures."""
         ...
 
+    def idle_soon(self, now: float) -> TrackedMotion | None:
+        """As `idle`, without waiting: what was answered since this was asked last, and asks for the next one; None
+        where nothing was.
+        """
+        ...
+
     def look_for(self, wanted: Wanted) -> None:
         """From the next picture on, track as many people, and these only as closely, as an avatar needs."""
         ...

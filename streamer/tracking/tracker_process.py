@@ -5,6 +5,7 @@ without it while it does not answer.
 from __future__ import annotations
 
 import logging
+import math
 import sys
 import time
 from collections import deque
@@ -28,7 +29,7 @@ from streamer.tracking.tracker import Handover, TrackedMotion, Tracker, Wanted
 
 ANSWER_TIMEOUT_S = 1.0  # for a call to be answered, before the avatar idles meanwhile
 STILL_TIMEOUT_S = 0.8  # without processor time in an unanswered call, before the process is killed and replaced
-IDLE_PERIOD_S = 0.04  # between two idle motions while a call is late
+IDLE_PERIOD_S = 0.04  # between two idle motions while a call is late, or nobody waits for them
 HANG_TIMEOUT_S = 10.0  # for a call to be answered by a process that computes, before it is killed and replaced
 # The same for the first call of a process, which waits for models, and for imports where it is not forked.
 START_TIMEOUT_S = 60.0 if sys.platform == "linux" else 180.0
@@ -58,6 +59,7 @@ class TrackerProcess:
         self._worker = self._start()
         self._has_answered = False  # whether a first answer of this process has come
         self._pending: Future[TrackedMotion] | None = None
+        self._asked_at = -math.inf  # seconds on the pictures' clock, for the newest answer
         self._replaced_at: deque[float] = deque(maxlen=MAX_REPLACEMENTS)  # seconds on time.monotonic
         self._late = False  # whether the pending call has exceeded ANSWER_TIMEOUT_S
         self._calibrate = False  # whether a calibration is requested, of which no answer tells yet
@@ -72,6 +74,16 @@ class TrackerProcess:
     def idle(self, now: float) -> TrackedMotion:
         """See `Tracker`."""
         return self._call(now, "idle", now)
+
+    def idle_soon(self, now: float) -> TrackedMotion | None:
+        """See `Tracker`. Asks once in IDLE_PERIOD_S at most."""
+        answer = None
+        if self._pending is not None and self._pending.done():
+            tracked = self._answer()
+            answer = None if tracked is None else self._eased(tracked, now)
+        if self._pending is None and now - self._asked_at >= IDLE_PERIOD_S:
+            self._ask(now, "idle", now)
+        return answer
 
     def look_for(self, wanted: Wanted) -> None:
         """See `Tracker`."""
@@ -99,6 +111,12 @@ class TrackerProcess:
         if self._pending is not None and self._answer() is None:
             self._check_silence()  # not in the call that became late: it may have been the last before the end
             return self._idle_meanwhile(now)
+        self._ask(now, name, argument)
+        tracked = self._answer()
+        return self._idle_meanwhile(now) if tracked is None else self._eased(tracked, now)
+
+    def _ask(self, now: float, name: str, argument: Any) -> None:
+        """Call the tracker's method, after what it is to be told; the answer is pending."""
         if self._to_look_for:
             self._to_look_for = False
             self._worker.submit("look_for", self._wanted)
@@ -110,10 +128,10 @@ class TrackerProcess:
         if self._calibrate and not self._told_to_calibrate:
             self._told_to_calibrate = True
             self._worker.submit("calibrate")
-        self._pending = self._worker.submit(name, argument)
-        tracked = self._answer()
-        if tracked is None:
-            return self._idle_meanwhile(now)
+        self._pending, self._asked_at = self._worker.submit(name, argument), now
+
+    def _eased(self, tracked: TrackedMotion, now: float) -> TrackedMotion:
+        """What to draw of an answer."""
         if not self._presences:
             return tracked
         (motion, _), *others = self._idled(tracked, now)  # eases in from the idle motion

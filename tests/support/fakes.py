@@ -277,6 +277,9 @@ class FakeTracker:
         self.idled += 1
         return TrackedMotion(replace(NEUTRAL, captured=now), NEUTRAL, "lost", 0.0)
 
+    def idle_soon(self, now: float) -> TrackedMotion:
+        return self.idle(now)
+
     def look_for(self, wanted: Wanted) -> None:
         self.wanted, self.shown = wanted, wanted.shown[0]
 

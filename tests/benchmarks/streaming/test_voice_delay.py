@@ -8,14 +8,15 @@ import pytest
 from benchmarks.evaluation.spoken_clips import opening_of
 from benchmarks.streaming.report import ServerTrace
 from benchmarks.streaming.spoken_sound import SpokenMicrophone, sound_delay
-from benchmarks.streaming.voice_delay import VoiceTrace, drawn_delays, openings, summarise
-from benchmarks.streaming.voice_session import shown_openings
+from benchmarks.streaming.voice_delay import VoiceTrace, drawn_delays, openings, summarise, voice_begin
+from benchmarks.streaming.voice_session import shown_faces
 from models.geometry.topology import LOWER_LIP_INNER
 from models.voice.log_mel import SAMPLE_RATE
 from streamer.runtime.meter import TOTAL
 from streamer.tracking.head_pose import CANONICAL
 
 SECONDS, MOUTH_S, DRAWN_S, SOUND_S = 20.0, 0.15, 0.12, 0.13
+VOICE_S = 0.9  # after the sound, when the server's voice began
 BEGAN = 1000.0  # seconds on `time.monotonic`
 TIMES = (np.arange(round(SECONDS * 50)) / 50).astype(np.float32)
 
@@ -44,7 +45,8 @@ def session(fps: float = 25.0) -> tuple[SpokenMicrophone, VoiceTrace]:
         pts = start / SAMPLE_RATE
         sound.append((BEGAN + pts + SOUND_S, pts - 2.5, said[start : start + count]))
     del sound[200:202]  # were lost
-    return microphone, VoiceTrace(BEGAN, BEGAN + frames, opening, shown, sound, {"voice": [0.5, 0.7]})
+    heard = (frames - DRAWN_S - VOICE_S).astype(np.float32)
+    return microphone, VoiceTrace(BEGAN, BEGAN + frames, opening, shown, heard, sound, {"voice": [0.5, 0.7]})
 
 
 def test_openings_are_found_once_where_lips_have_parted_half_of_the_way() -> None:
@@ -65,40 +67,62 @@ def test_delays_of_mouth_and_sound_are_those_of_the_session() -> None:
     assert report["voice_cpu_ms"]["p50"] == pytest.approx(0.6)
 
 
-def test_openings_without_frames_are_left_out() -> None:
+def test_openings_that_no_frame_shows_are_counted() -> None:
     microphone, trace = session()
     kept = np.abs(trace.frames - BEGAN - 10) > 1
-    trace.frames, trace.opening, trace.shown = trace.frames[kept], trace.opening[kept], trace.shown[kept]
+    for name in ("frames", "opening", "shown", "heard"):
+        setattr(trace, name, getattr(trace, name)[kept])
     report = summarise(TIMES, parting_at(TIMES), microphone, trace)
-    assert 15 <= report["openings"] < 23 and report["mouth_ms"]["p95"] < 1000 * MOUTH_S + 60
+    assert report["openings"] >= 23 and 2 <= report["unseen_openings"] <= 3
+    assert report["mouth_openings"] < 23 and report["mouth_ms"]["p95"] < 1000 * MOUTH_S + 60
 
 
-def test_lips_of_a_frame_are_those_of_the_last_motion_that_departed() -> None:
+def test_an_opening_that_is_drawn_late_counts_as_late() -> None:
+    """Each frame of every third opening arrives .2 s after it was drawn, after which those of others go on."""
+    _, trace = session(50.0)
+    frames = trace.frames - BEGAN
+    is_late = (np.floor(frames - DRAWN_S) / 0.7).astype(int) % 3 == 0
+    arrivals = np.maximum.accumulate(frames + 0.2 * is_late)
+    delays, unseen = drawn_delays(TIMES, parting_at(TIMES), arrivals, trace.shown, trace.heard)
+    late = np.array([delay for _, delay in delays]) > DRAWN_S + 0.1
+    assert not unseen and 0.2 < late.mean() < 0.7
+
+
+def test_a_frame_shows_the_lips_and_the_voice_of_the_last_motion_that_departed() -> None:
     faces = []
     for parted in (0.0, 0.1, 0.2):
         face = CANONICAL.copy()
         face[LOWER_LIP_INNER, 1] += parted
         faces.append((10 + parted, face))
     stages = [(at + 0.03, {TOTAL: 30.0 + 0.2}) for at, _ in faces]
-    shown = shown_openings([10.02, 10.035, 10.15, 10.24], ServerTrace(stages=stages, faces=faces))
+    trace = ServerTrace(stages=stages, faces=faces, voices={10.0: 8.9, 10.2: 9.1})
+    shown, heard = shown_faces([10.02, 10.035, 10.15, 10.24], trace)
     assert np.isnan(shown[0]) and shown[1:] == pytest.approx([opening_of(face) for _, face in faces])
     assert shown[1] < shown[2] < shown[3]
+    assert heard == pytest.approx([np.nan, 8.9, np.nan, 9.1], nan_ok=True)
 
 
 def test_what_frames_are_drawn_from_tells_each_delay_to_a_frame_however_lips_go_on() -> None:
-    """Lips that open in stages, seen by their half ways in frames that are late by a constant and show another gain."""
+    """Lips that open in stages, in frames that are late by a constant and show another gain."""
     random = np.random.default_rng(4)
     points = np.cumsum(random.uniform(0.1, 0.25, 150))
     heights = random.uniform(0, 0.3, 150) * random.integers(0, 2, 150)
     times = np.arange(0, points[-1], 0.02)
     parting = np.interp(times, points, heights)
-    frames = times[::2] + DRAWN_S
-    found = drawn_delays(
-        times, parting, frames, (0.7 * np.interp(times[::2], points, heights) + 0.02).astype(np.float32)
-    )
+    moments = times[::2] + 0.004
+    shown = (0.7 * np.interp(moments, points, heights) + 0.02).astype(np.float32)
+    heard = (moments - VOICE_S).astype(np.float32)
+    assert voice_begin(times, parting, shown, heard) == pytest.approx(VOICE_S, abs=0.002)
+    found, unseen = drawn_delays(times, parting, moments + DRAWN_S, shown, heard)
     delays = np.array([delay for _, delay in found])
-    assert len(delays) == len(openings(times, parting)) > 20
-    assert (np.abs(delays - DRAWN_S - 0.02) < 0.0205).mean() > 0.9
+    assert len(delays) + len(unseen) == len(openings(times, parting)) > 20 and len(unseen) < 4
+    assert (np.abs(delays - DRAWN_S - 0.02) < 0.0225).all()
+
+
+def test_frames_that_show_another_voice_are_not_measured() -> None:
+    _, trace = session()
+    with pytest.raises(ValueError, match="do not show what was said"):
+        drawn_delays(TIMES, parting_at(TIMES), trace.frames - BEGAN, np.roll(trace.shown, 7) ** 0.1, trace.heard**1.3)
 
 
 def test_a_still_mouth_is_not_measured() -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.geometry.topology import LEFT_EYE_OUTER, LOWER_LIP_INNER, RIGHT_EYE_OUTER
 from streamer.engine.camera_silence import IDLE_FPS
-from streamer.engine.voice_frames import LIPS_MOVED, VoiceFrames, held, is_recent
+from streamer.engine.voice_frames import IDLE_HELD_S, LIPS_MOVED, VoiceFrames, held, is_recent
 from streamer.tracking.head_pose import CANONICAL
 from streamer.tracking.motion import Motion
 from streamer.tracking.tracker import TrackedMotion
@@ -49,6 +49,6 @@ def test_a_motion_without_a_face_is_drawn_by_time() -> None:
 
 def test_an_idle_motion_is_drawn_once_more_at_its_new_time_until_it_is_old() -> None:
     idle = TrackedMotion(Motion(1.0, face(0.1), stages={"idle": 1.0}), Motion(1.0, face(0.0)))
-    assert is_recent(idle, 1.02) and not is_recent(idle, 1.04)
+    assert is_recent(idle, 0.9 + IDLE_HELD_S) and not is_recent(idle, 1.1 + IDLE_HELD_S)
     again = held(idle, 1.02)
     assert again.motion.captured == 1.02 and again.motion.face is idle.motion.face and not again.motion.stages

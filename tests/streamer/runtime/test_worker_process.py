@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Iterator
@@ -24,6 +25,9 @@ class Worker:
     def pid(self) -> int:
         return os.getpid()
 
+    def frozen(self) -> int:
+        return gc.get_freeze_count()
+
     def compute(self, seconds: float) -> None:
         end = time.process_time() + seconds
         while time.process_time() < end:
@@ -40,6 +44,10 @@ def worker() -> Iterator[WorkerProcess]:
     yield made
     made.kill()
     made.close(0.0)
+
+
+def test_no_collection_looks_at_what_a_process_has_imported(worker: WorkerProcess) -> None:
+    assert worker.submit("frozen").result(PATIENCE_S) > 10_000
 
 
 def test_process_that_computes_is_silent_and_does_not_stand_still(worker: WorkerProcess) -> None:

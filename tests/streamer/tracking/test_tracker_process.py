@@ -85,6 +85,26 @@ def test_tracker_process_tracks_idles_and_calibrates_in_another_process() -> Non
         remote.calibrate()
 
 
+def test_an_idle_motion_that_nobody_waits_for_comes_with_a_later_call_and_disturbs_no_picture() -> None:
+    with tracker_process() as remote:
+        remote.track(picture())
+        assert remote.idle_soon(1.1) is None and remote._pending is not None
+        remote._pending.result(30.0)
+        answer = remote.idle_soon(1.12)
+        assert answer is not None and answer.motion.captured == 1.1
+        assert remote._pending is None, "it is too early to ask again"
+        assert remote.idle_soon(1.16) is None and remote._pending is not None
+        assert remote.track(picture()).phase == "live"
+
+
+@needs_sigstop
+def test_an_idle_motion_that_nobody_waits_for_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tracker_process() as remote, stopped(remote, monkeypatch):
+        answers: list[TrackedMotion | None] = []
+        in_time(lambda: answers.extend(remote.idle_soon(2.0 + 0.1 * number) for number in range(5)))
+        assert answers == [None] * 5
+
+
 def test_what_the_picture_shows_reaches_the_other_process() -> None:
     with tracker_process() as remote:
         assert remote.track(picture(64)).progress == 1.0
