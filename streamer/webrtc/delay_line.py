@@ -18,8 +18,11 @@ MAX_SPEED_CHANGE = 0.01  # share by which playback is faster or slower to follow
 FINE_ERROR_S = 0.04  # of the read position, up to which it is inaudible; larger ones are corrected faster
 MAX_FAST_CHANGE = 0.05  # share of the speed for these: nearly a semitone, for a second or two after a disturbance
 MAX_POSITION_ERROR_S = 0.12  # a larger error of the read position is corrected in one jump
-ARRIVAL_GAP_S = 0.1  # a packet that is so much early or late restarts the estimate of arrival times
-ARRIVAL_SMOOTHING = 0.05  # weight of the newest arrival time in that estimate
+ARRIVAL_SMOOTHING = 0.05  # weight of the newest arrival time in the estimate of these times
+MAX_JITTER_S = 0.02  # as which a packet counts there that is earlier or later, so that few bad ones change little
+ARRIVAL_GAP_S = 0.1  # a packet that is so much early restarts the estimate, and LATE_PACKETS that are so much late
+LATE_PACKETS = 25  # in a row, half a second: fewer were kept back, as by a busy machine, and those behind come on time
+MAX_LATE_S = 1.0  # by which one packet is late that restarts the estimate, as after a pause of the microphone
 DELAY_WINDOW = 50  # frames whose median delay is taken: the first after the machine slept are seconds late
 DELAY_SMOOTHING = 0.02  # weight of the newest delay in the moving average, per frame
 
@@ -36,6 +39,7 @@ class DelayLine:
         self._ring = np.zeros((int(capacity_s * SAMPLE_RATE), CHANNELS), np.int16)
         self._write_position = 0  # after the newest sample
         self._newest_at = 0.0  # seconds: estimated arrival time of the newest sample
+        self._late_packets = 0  # in a row
         self._read_position: float | None = None  # of the next sample to pull; fractional when the speed is not 1
 
     def push(self, samples: Samples, at: float) -> None:
@@ -44,11 +48,22 @@ class DelayLine:
         with self._lock:
             indices = (self._write_position + np.arange(len(samples))) % len(self._ring)
             self._ring[indices] = samples
-            # Arrival times have jitter, samples have none: smooth the times, except at the start and after a gap.
-            expected = self._newest_at + len(samples) / SAMPLE_RATE
-            restarts = self._write_position == 0 or abs(at - expected) > ARRIVAL_GAP_S
-            self._newest_at = at if restarts else expected + ARRIVAL_SMOOTHING * (at - expected)
+            self._newest_at = self._arrival(self._newest_at + len(samples) / SAMPLE_RATE, at)
             self._write_position += len(samples)
+
+    def _arrival(self, expected: float, at: float) -> float:
+        """The estimated arrival time of samples that came `at` seconds: smoothed, since times of arrival have jitter
+        and samples have none, except at the start and after a gap.
+        """
+        late = at - expected
+        self._late_packets = self._late_packets + 1 if late > ARRIVAL_GAP_S else 0
+        is_gap = late < -ARRIVAL_GAP_S or late > MAX_LATE_S or self._late_packets >= LATE_PACKETS
+        if is_gap or self._write_position == 0:
+            self._late_packets = 0
+            return at
+        if self._late_packets:
+            return expected
+        return expected + ARRIVAL_SMOOTHING * min(max(late, -MAX_JITTER_S), MAX_JITTER_S)
 
     def pull(self, count: int, now: float, delay: float) -> Samples:
         """Return the samples (count, 2) that arrived from `now - delay` on, seconds; zeros where there are none."""

@@ -56,6 +56,43 @@ def test_delay_line_reaches_a_changed_delay() -> None:
     assert (now - out[-1]) % 30_000 == pytest.approx(0.15 * SAMPLE_RATE, abs=0.01 * SAMPLE_RATE + SAMPLES_PER_FRAME)
 
 
+def delays_of(arrivals: list[float]) -> np.ndarray:
+    """Seconds by which samples come back after they should have arrived, of packets of 20 ms with these lateness."""
+    line, out = DelayLine(), []
+    times = np.maximum.accumulate([0.02 * number + late for number, late in enumerate(arrivals)])  # in their order
+    packets = list(zip(times, range(len(times)), strict=True))
+    for number in range(len(arrivals)):
+        now = 0.02 * number + 0.001
+        while packets and packets[0][0] <= now:
+            at, index = packets.pop(0)
+            places = np.arange(index * SAMPLES_PER_FRAME, (index + 1) * SAMPLES_PER_FRAME) // 16
+            line.push(np.repeat(places[:, None], 2, 1).astype(np.int16), at)
+        out.append(int(line.pull(SAMPLES_PER_FRAME, now, 0.3)[0, 0]))
+    # A pulled frame begins with the sample of so many seconds, as the clock of arrivals counts the last of a packet.
+    return np.arange(len(arrivals)) * 0.02 + 0.02 - np.array(out) * 16 / SAMPLE_RATE
+
+
+def test_packets_that_are_kept_back_for_a_moment_change_no_delay() -> None:
+    for kept_back in (0.05, 0.15, 0.25):
+        late = [0.0] * 250
+        for number in range(100, 101 + int(kept_back / 0.02)):
+            late[number] = max(kept_back - 0.02 * (number - 100), 0.0)  # then all come at once
+        settled = delays_of(late)[40:]
+        assert np.ptp(settled) < 0.004, kept_back
+
+
+def test_packets_that_stay_late_change_the_delay_within_a_second() -> None:
+    delays = delays_of([0.0] * 100 + [0.15] * 100)
+    assert delays[60:100] == pytest.approx(delays[60], abs=0.002)
+    assert delays[150:] == pytest.approx(delays[60] + 0.15, abs=0.005)
+
+
+def test_jitter_of_packets_is_not_followed() -> None:
+    late = np.random.default_rng(3).exponential(0.008, 500)
+    delays = delays_of([float(each) for each in late])[50:]
+    assert np.ptp(delays) < 0.006
+
+
 def test_delay_line_limits_the_delay() -> None:
     out = play(DelayLine(), [60.0] * 200)[:, 0]
     assert out[-1] != 0
