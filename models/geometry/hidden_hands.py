@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from kernels.mesh import Bucket, draw_mesh
 from models.geometry.constants import const_floats, gather_rows, scatter_rows
@@ -19,12 +18,23 @@ from models.geometry.limb_curve import FINGERS, FOREARM_PIECES, LIMB_PIECES, PIE
 from models.geometry.ribbons import COLUMNS, LOOSE, piece_radii, ribbon_rows, ribbon_triangles
 
 HAND_PIECES = (*FOREARM_PIECES, *range(LIMB_PIECES, PIECES))  # forearms, then the fingers of both hands
-CHEEKS = (50, 280, 205, 425, 101, 330, 36, 266)  # landmarks on bare skin
 HAND_BEGINS = (1.93, 2.0)  # s of an arm over which a sleeve goes over into the hand
 PALM_ROUND = 0.06  # s over which a palm ends
 FINGER_ROOT = (-0.15, 0.35)  # s over which a finger comes out of its palm
 DARKER_AT_EDGE = 0.34  # of the brightness, at the outline of a finger, which is round
 DARKER_PALM = 0.16  # the same of a palm, which is flat
+PALM_BEND = 0.35  # of a palm's surface across, over that of a finger, which is round
+TIP = (2.3, 3.0)  # s over which the end of a finger bends away from the camera
+TIP_BEND = 0.6  # of its surface there
+# Where fingers fold: s, how much darker, and the fold's half width.
+FOLDS = ((1.0, 0.08, 0.09), (2.0, 0.06, 0.07))
+REDDER = 0.05  # of green and blue that knuckles and fingertips lack
+NAIL_CENTRE, NAIL_HALF = 2.6, (0.24, 0.62)  # of a nail: s, and its half lengths in s and across
+NAIL_LIGHT, NAIL_RIM, NAIL_END = (
+    0.1,
+    0.22,
+    0.12,
+)  # how much lighter it is, how much darker beside, and lighter at its end
 TILE_WINDOW = 96  # texels, of a ribbon's largest triangle on its tile
 
 
@@ -32,13 +42,15 @@ class HiddenHands(NamedTuple):
     """The hands of B pictures that are painted, since the picture's border hides them.
 
     hidden: (B, 2), 0 or 1, the left and the right one. ends: (B, 2), s of the arms at which their palms end. inside:
-    (B, 4), see `Outlines`. skin: (B, 3), colour of the face's skin.
+    (B, 4), see `Outlines`. skin: (B, 2, 3), colour of each. light (B, 2), shaded (B,): see `FaceSkin`.
     """
 
     hidden: Tensor
     ends: Tensor
     inside: Tensor
     skin: Tensor
+    light: Tensor
+    shaded: Tensor
 
 
 class TileShapes(NamedTuple):
@@ -49,12 +61,6 @@ class TileShapes(NamedTuple):
     s: Tensor
     fraction: Tensor
     covered: Tensor
-
-
-def skin_colour(image: Tensor, face: Tensor) -> Tensor:
-    """(B, 3) the colour of the cheeks of landmarks (B, 478, ≥2) in pictures (B, 3, S, S), 0..1."""
-    cheeks = gather_rows(face, CHEEKS)[:, None, :, :2]
-    return F.grid_sample(image, cheeks, "bilinear", "border", False)[:, :, 0].median(-1).values
 
 
 def shapes_on_tiles(on_tile: Tensor, radii: Tensor, boxes: Tensor, side: int) -> TileShapes:
@@ -72,6 +78,34 @@ def shapes_on_tiles(on_tile: Tensor, radii: Tensor, boxes: Tensor, side: int) ->
     return TileShapes(s, fraction, ((1 - fraction.abs()) * texels + 0.5).clamp(0, 1) * (inside > 0.5))
 
 
+def skin_shade(s: Tensor, fraction: Tensor, hands: HiddenHands) -> Tensor:
+    """Factors (B, 12, 3, T, T) of the skin's colour on palms and fingers, with these s and d over the half width
+    (B, 12, 1, T, T): their roundness, the picture's light, folds and nails.
+
+    The light is that on a hand that is held up: one that hangs is beyond the border.
+    """
+    arms = len(FOREARM_PIECES)
+    darker, bend = (
+        const_floats((palm,) * arms + (finger,) * (2 * FINGERS), s.device)[:, None, None, None]
+        for palm, finger in ((DARKER_PALM, DARKER_AT_EDGE), (PALM_BEND, 1.0))
+    )
+    is_finger = const_floats((0.0,) * arms + (1.0,) * (2 * FINGERS), s.device)[:, None, None, None]
+    across, along = hands.light[:, None, :, None, None].unbind(2)
+    tip = is_finger * smoothstep(*TIP, s)
+    light = (across.unsqueeze(2) * bend * fraction - along.unsqueeze(2) * TIP_BEND * tip).exp()
+    round_shade = (1 + darker / 3 - darker * fraction.square()) * light  # its mean is 1
+    detail = is_finger * hands.shaded[:, None, None, None, None]
+    folds = sum(dark * torch.exp(-((s - at) / half).square()) for at, dark, half in FOLDS)
+    knuckle = sum(torch.exp(-((s - at) / 0.25).square()) for at, _, _ in FOLDS) + tip
+    from_middle = (((s - NAIL_CENTRE) / NAIL_HALF[0]).square() + (fraction / NAIL_HALF[1]).square()).sqrt()
+    nail = 1 - smoothstep(0.8, 1.0, from_middle)
+    rim = smoothstep(0.8, 1.0, from_middle) * (1 - smoothstep(1.0, 1.35, from_middle))
+    end = nail * smoothstep(0.45, 0.75, (s - NAIL_CENTRE) / NAIL_HALF[0])
+    tone = 1 + detail * (NAIL_LIGHT * nail + NAIL_END * end - NAIL_RIM * rim - folds * (1 - fraction.square()))
+    red = const_floats((0.0, 1.0, 1.0), s.device)[:, None, None]
+    return round_shade * tone * (1 - detail * REDDER * knuckle.clamp_max(1) * red)
+
+
 def paint_hidden_hands(
     straight: Tensor, alpha: Tensor, picture: Tensor, places: Tensor, shapes: TileShapes, hands: HiddenHands
 ) -> tuple[Tensor, Tensor]:
@@ -86,8 +120,8 @@ def paint_hidden_hands(
     s, fraction, covered = (gather_rows(part.unflatten(0, alpha.shape[:2]), HAND_PIECES) for part in shapes)
     low, high = hands.inside[:, None, None, None, :2], hands.inside[:, None, None, None, 2:]
     inside = ((places > low) & (places < high)).all(-1)[:, :, None].to(alpha.dtype)
-    darker = const_floats((DARKER_PALM,) * arms + (DARKER_AT_EDGE,) * (2 * FINGERS), s.device)[:, None, None, None]
-    drawn = hands.skin[:, None, :, None, None] * (1 - darker * fraction.square().clamp_max(1))
+    colour = torch.cat([hands.skin, hands.skin.repeat_interleave(FINGERS, 1)], 1)[..., None, None]
+    drawn = (colour * skin_shade(s, fraction.clamp(-1, 1), hands)).clamp(0, 1)
     # Sleeves go on as their shapes do, also where the canvas has nothing; then hands come out of them.
     palm = 1 - smoothstep(-PALM_ROUND, 0.0, s[:, :arms] - hands.ends[..., None, None, None])
     root = smoothstep(*FINGER_ROOT, s[:, arms:])

@@ -17,6 +17,9 @@ from models.geometry.hidden_hands import HiddenHands
 from models.geometry.inpaint import blur, dilate, pull_push
 from models.geometry.limb_claims import (
     CAP_FADE,
+    DARK,
+    ON_PERSON,
+    SKIN_LIGHT,
     Areas,
     claim_pixels,
     is_skin,
@@ -41,12 +44,16 @@ from models.geometry.limb_curve import (
 )
 from models.geometry.limb_textures import paint_tiles
 from models.geometry.ribbons import COLUMNS, ROWS, bounding_boxes, draw_ribbons, place_vertices, ribbon_across
+from models.geometry.skin_light import FaceSkin
 from models.geometry.torso_outline import TorsoOutline, torso_outline
 
 RIM = 2  # pixels around a limb over which the body layer loses its soft edge with it
 SURROUNDED = (0.8, 0.9)  # alpha around limbs: background goes on behind them, the torso does
 FAR_WEIGHT = 1e-9  # of the smooth filling beside the nearest pixels' colours, where there are none
 CLEAR = 0.05  # alpha up to which a pixel is what the plate lacks around a limb, which goes with the limb
+PALM_FROM, PALM_MIDDLE = 2.05, 0.7  # s of an arm, and half widths: where skin tells the colour of a hand
+WARMTH, MOST_OFF = (0.45, 1.8), 0.1  # strength of the hue of skin over that of the face's, and what is of another hue
+ENOUGH_SKIN, MOSTLY_SKIN = (1e-4, 4e-4), (0.4, 0.6)  # of the picture, and of what it shows there: less tells nothing
 SOLID = 0.9  # alpha from which a pixel is the person's own, and no edge
 
 
@@ -125,13 +132,13 @@ class Uncovered(NamedTuple):
 
 
 def build_limbs(
-    person: Tensor, head: Tensor, body: Tensor, hands: Tensor, outlines: Outlines, skin: Tensor
+    person: Tensor, head: Tensor, body: Tensor, hands: Tensor, outlines: Outlines, skin: FaceSkin
 ) -> tuple[Limbs, Uncovered]:
     """The limbs of B pictures, and what they leave behind on the body layer.
 
     person (B, 4, S, S): premultiplied colours of the person and alpha. head (B, 1, S, S): coverage by the head's
     surface, 0..1. body (B, 33, 4): joints. hands (B, 2, 21, 4): their points; used where the outlines have fingers.
-    skin (B, 3): colour of the face's.
+    skin: the face's.
     """
     radii, shown, inside, hidden, unseen = outlines
     size = person.shape[-1]
@@ -144,19 +151,23 @@ def build_limbs(
     on_tile = to_box(rest.flatten(0, 1), boxes.flatten(0, 1)).unflatten(0, boxes.shape[:2])
     drawn, hull = draw_ribbons(rest, radii, size), torso_hull(body, size)
     ends = palm_ends(polylines, hands, shown)
-    hidden_hands, in_picture = None, shown  # painted fingers are drawn, but no pixel of the picture is theirs
+    in_picture = shown  # painted fingers are drawn, but no pixel of the picture is theirs
     if hidden is not None and pieces == PIECES:
-        hidden_hands = HiddenHands(hidden, gather_rows(ends, FOREARM_PIECES), inside, skin)
         fingers = shown[:, LIMB_PIECES:] * (1 - hidden.repeat_interleave(FINGERS, 1))
         in_picture = torch.cat([shown[:, :LIMB_PIECES], fingers], 1)
     if unseen is not None:
         behind_torso = F.pad(unseen.repeat_interleave(SEGMENTS_OF_LIMB, 1), (0, shown.shape[1] - 2 * SEGMENTS_OF_LIMB))
         in_picture = in_picture * (1 - behind_torso)
-    bare = is_skin(person, skin, head[:, 0], hull)
+    bare = is_skin(person, skin.colour, head[:, 0], hull)
     areas = Areas(person[:, 3], head[:, 0], hull, within(inside, size), bare)
     claim = claim_pixels(drawn, areas, body, in_picture, palm_ends(polylines, hands, in_picture))
     if unseen is not None:
         claim = claim._replace(covered=torch.maximum(claim.covered, arms_behind(drawn, person[:, 3:], behind_torso)))
+    hidden_hands = None
+    if hidden is not None and pieces == PIECES:
+        palms = gather_rows(ends, FOREARM_PIECES)
+        colours = hand_colours(person, claim.visible, drawn, skin.colour)
+        hidden_hands = HiddenHands(hidden, palms, inside, colours, skin.light, skin.shaded)
     tiles = paint_tiles(person, claim, rest, on_tile, boxes, shown, radii, hidden_hands)
     none = no_limbs(len(body), size, body.device)
     own = (tiles, boxes, polylines, across, on_tile, shown)
@@ -165,6 +176,37 @@ def build_limbs(
     outline = torso_outline(person[:, 3:], claim.taken, farther.amax(1, keepdim=True), body)
     behind = behind_limbs(person, claim.taken, outline)
     return channels_last(found), Uncovered(share_of_limbs(person[:, 3:], claim.taken), behind)
+
+
+def hand_colours(person: Tensor, visible: Tensor, drawn: Tensor, skin: Tensor) -> Tensor:
+    """(B, 2, 3) the colours of the left and the right hand: of the skin that the picture shows in the middle of them or
+    of the other one, else the face's (B, 3).
+
+    person (B, 4, S, S), premultiplied. visible (B, K, S, S), drawn (B, K, 4, S, S): of the pieces, see `draw_ribbons`.
+    """
+    s, fraction = gather_rows(drawn, FOREARM_PIECES)[:, :, :2].unbind(2)
+    middle = gather_rows(visible, FOREARM_PIECES) * (s > PALM_FROM) * (fraction.abs() < PALM_MIDDLE)
+    middle = torch.cat([middle, middle.amax(1, keepdim=True)], 1)  # (B, 3, S, S): each, and both
+    weight = middle * as_warm_as(person, skin)[:, None] * person[:, None, 3]
+    count, every = weight.sum((2, 3)), middle.sum((2, 3)).clamp_min(1)
+    seen = torch.einsum("bhyx,bcyx->bhc", weight, person[:, :3]) / count.clamp_min(1e-3)[..., None]
+    enough = smoothstep(*ENOUGH_SKIN, count / person.shape[-1] ** 2) * smoothstep(*MOSTLY_SKIN, count / every)
+    either = torch.lerp(skin[:, None], seen[:, 2:], enough[:, 2:, None])
+    return torch.lerp(either, seen[:, :2], enough[:, :2, None])
+
+
+def as_warm_as(person: Tensor, skin: Tensor) -> Tensor:
+    """(B, S, S) bool, where a person (B, 4, S, S), premultiplied, has the hue of skin (B, 3), about as strongly, in any
+    light.
+    """
+    logs = (person[:, :3] / person[:, 3:].clamp_min(1e-3) + DARK).log()
+    own = (skin + DARK).log()
+    light = (logs.mean(1) - own.mean(1)[:, None, None]).abs()
+    hue, own_hue = logs - logs.mean(1, keepdim=True), own - own.mean(1, keepdim=True)
+    strength = torch.einsum("bcyx,bc->byx", hue, own_hue) / own_hue.square().sum(1).clamp_min(1e-4)[:, None, None]
+    off = (hue - strength[:, None] * own_hue[..., None, None]).abs().amax(1)
+    alike = (strength > WARMTH[0]) & (strength < WARMTH[1]) & (off < MOST_OFF)
+    return alike & (light < SKIN_LIGHT) & (person[:, 3] > ON_PERSON)
 
 
 def arms_behind(drawn: Tensor, alpha: Tensor, unseen: Tensor) -> Tensor:

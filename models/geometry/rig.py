@@ -26,7 +26,6 @@ from models.geometry.grid_mesh import (
     visible_triangles,
 )
 from models.geometry.head_surface import HeadSurface, build_surface, inside_at_rest
-from models.geometry.hidden_hands import skin_colour
 from models.geometry.inpaint import dilate
 from models.geometry.kind import Kind
 from models.geometry.limbs import (
@@ -49,6 +48,7 @@ from models.geometry.picture_layers import (
     replace_head,
 )
 from models.geometry.shading import has_shading
+from models.geometry.skin_light import face_skin
 from models.geometry.skull import border_weights
 from models.geometry.topology import INNER_LIPS, LEFT_LID, MESH, RIGHT_LID, HeadTransform, head_pose, topology
 from models.geometry.turn_limit import turn_limit
@@ -195,7 +195,7 @@ class Rig:
         behind = continued_behind(colours, coverage)
         limbs, uncovered = no_limbs(len(image), image.shape[-1], image.device), None
         if outlines is not None:
-            limbs, uncovered = build_limbs(colours, coverage, body, hands, outlines, skin_colour(image, face))
+            limbs, uncovered = build_limbs(colours, coverage, body, hands, outlines, face_skin(image, face))
 
         def torso_of(whole: Tensor) -> Tensor:
             limbless = whole if uncovered is None else torch.lerp(whole, uncovered.behind, uncovered.share)
