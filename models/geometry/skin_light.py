@@ -21,7 +21,7 @@ CHEEKS = (50, 280, 205, 425, 101, 330, 36, 266)  # landmarks on bare skin
 MIN_FACING = 0.25  # of a triangle's normal towards the camera: others are seen at a slant
 OUTLIER_LOG = 0.15  # deviation of log brightness from which brows, beards and hair count less
 ROUNDS = 4  # of fitting
-RIDGE = 0.02  # of the squares' mean: pulls the light of a face that shows little towards none
+RIDGE = 0.005  # of the squares' mean: pulls the light of a face that shows little towards none
 MOST_LIGHT = 0.5  # log brightness between the sides that look towards the light and to the camera
 
 

@@ -185,7 +185,7 @@ def test_the_side_that_looks_towards_the_light_is_brighter() -> None:
 
 def test_only_pictures_with_shading_have_nails_and_folds() -> None:
     for shaded in (0.0, 1.0):
-        plain, nail, fold = (painted(s, shaded=shaded)[0][LEFT_INDEX_FINGER, 0, -1, 0] for s in (1.5, NAIL_CENTRE, 1.0))
+        plain, nail, fold = (painted(s, shaded=shaded)[0][LEFT_INDEX_FINGER, 1, -1, 0] for s in (1.5, NAIL_CENTRE, 1.0))
         assert (nail > plain + 0.01) == (fold < plain - 0.01) == bool(shaded)
     palms = [painted(2.2, shaded=shaded)[0][LEFT_FOREARM, :, -1, 0] for shaded in (0.0, 1.0)]
     assert torch.equal(*palms)
