@@ -69,7 +69,7 @@ class Areas(NamedTuple):
 
     alpha, head, hull: (B, S, S), 0..1, coverage by the person, by the head, and by the torso's hull.
     in_picture, skin: (B, S, S), bool, where the canvas shows the picture itself, and where the person has the colour of
-    their face's skin.
+    their face's skin. forearms (B, 2, S, S), bool: what beside the outlines of forearms and hands is theirs.
     """
 
     alpha: Tensor
@@ -77,6 +77,7 @@ class Areas(NamedTuple):
     hull: Tensor
     in_picture: Tensor
     skin: Tensor
+    forearms: Tensor
 
 
 def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends: Tensor) -> Claim:
@@ -85,7 +86,7 @@ def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends:
     drawn (B, K, 4, S, S): from `draw_ribbons`. body (B, 33, 4): joints. shown (B, K): 0 or 1, see `Outlines`. ends
     (B, K): see `Claim`.
     """
-    alpha, head, hull, in_picture, skin = areas
+    alpha, head, hull, in_picture, skin, forearms = areas
     size, pieces = drawn.shape[-1], drawn.shape[1]
     s, fraction, radius, inside = drawn.unbind(2)
     inside = inside * shown[..., None, None] > 0.5
@@ -116,6 +117,9 @@ def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends:
     free = free & ~on_head[:, 0]
     bare = free & ~goes_on(free, ~(inside & arms(pieces, s.device)[:, None, None]).any(1), size)
     loose |= beside_hand & bare[:, None] & ~core
+    # And so is what looks as a forearm and its hand do, and not as what lies around them.
+    alike = ~behind[:, FOREARM_PIECES] & forearms & ~on_head & in_picture[:, None] & ~core.any(1, keepdim=True)
+    loose = scatter_rows(loose, FOREARM_PIECES, gather_rows(loose, FOREARM_PIECES) | alike)
     strips = thin_parts((alpha > ON_PERSON) & ~(core | loose).any(1), on_hull[:, 0] | on_head[:, 0], size)
     segments = torch.arange(pieces, device=s.device) < LIMB_PIECES
     loose |= inside & (distance > 1) & segments[:, None, None] & strips[:, None]

@@ -42,6 +42,7 @@ from models.geometry.limb_curve import (
     finger_polylines,
     limb_polylines,
 )
+from models.geometry.limb_parts import beside_forearms
 from models.geometry.limb_textures import paint_tiles
 from models.geometry.ribbons import COLUMNS, ROWS, bounding_boxes, draw_ribbons, place_vertices, ribbon_across
 from models.geometry.skin_light import FaceSkin
@@ -159,7 +160,8 @@ def build_limbs(
         behind_torso = F.pad(unseen.repeat_interleave(SEGMENTS_OF_LIMB, 1), (0, shown.shape[1] - 2 * SEGMENTS_OF_LIMB))
         in_picture = in_picture * (1 - behind_torso)
     bare = is_skin(person, skin.colour, head[:, 0], hull)
-    areas = Areas(person[:, 3], head[:, 0], hull, within(inside, size), bare)
+    beside = beside_forearms(person, drawn, boxes)
+    areas = Areas(person[:, 3], head[:, 0], hull, within(inside, size), bare, beside)
     claim = claim_pixels(drawn, areas, body, in_picture, palm_ends(polylines, hands, in_picture))
     if unseen is not None:
         claim = claim._replace(covered=torch.maximum(claim.covered, arms_behind(drawn, person[:, 3:], behind_torso)))
