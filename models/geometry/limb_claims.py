@@ -39,13 +39,15 @@ BEHIND = 0.35  # shoulder widths behind the shoulders from which an arm is behin
 HULL_HIPS = 1.35  # width of the torso's hull at the hips over their distance
 HULL_DEPTH = 0.2  # half of a torso's depth from front to back, over the length of the spine
 ON_PERSON = 0.5  # alpha from which a pixel beside the torso is the person's
-HIDDEN_WIDTH = 0.7  # half widths that a leg keeps where something covers it
+HIP_WIDTH, HIP_SLOPE = 0.4, 1.3  # half widths of a thigh that nothing shows at the hip joint, and more of them along s
 HAND_FROM = 1.85  # s of an arm from which bare skin beside it is the hand's
+EDGE_DIVISOR = 128  # of the canvas's side: pixels beside an arm that are its soft edge
 STRIP_DIVISOR = 64  # of the canvas's side: half the width up to which what stays beside a limb goes with it
 GROWTH_DIVISOR = 8  # of the canvas's side: pixels up to which skin that goes on beside a hand is followed
 SKIN_TINT, SKIN_LIGHT = 0.2, 0.8  # logs of colour and of brightness by which skin may differ from the face's
 DARK = 0.1  # added before the logarithm
 SKIN_CLOTHES = 0.2  # share of skin's colour on a torso from which clothes count as having it
+LEG_PIECES = tuple(range(LIMB_PIECES // 2, LIMB_PIECES))
 NO_CLAIM = 1000.0  # rank of a pixel that a piece does not hold
 
 
@@ -110,6 +112,9 @@ def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends:
         core &= (s < ends[..., None, None]) | (~on_hull & (alpha > ON_PERSON)[:, None])
         beyond_root = s > const_floats(piece_roots(pieces), s.device)[:, None, None]
         under_root, core, loose = core & ~beyond_root, core & beyond_root, loose & beyond_root
+    # The soft edge of an arm is not a leg's.
+    before = (core & arms(pieces, s.device)[:, None, None]).any(1, keepdim=True).to(s.dtype)
+    loose &= ~(legs(pieces, s.device)[:, None, None] & (dilate(before, max(1, size // EDGE_DIVISOR)) > 0.5))
     # Bare skin beside a hand is the hand's, whatever it lies before, but for what goes on beyond it, as thighs and a
     # neckline do; and so is what would stay as a thin strip.
     beside_hand = inside & (s > HAND_FROM) & arms(pieces, s.device)[:, None, None] & (distance > 1)
@@ -136,12 +141,7 @@ def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends:
         held |= under_root
     visible = held & in_picture[:, None]
     hung = (held & ~core).to(s.dtype)
-    # What covers a leg may have widened its outline: behind an arm a leg goes on narrower.
-    narrow = (HIDDEN_WIDTH - distance) * radius * (size / 2) + 0.5
-    slim = legs(pieces, s.device)[:, None, None] & (
-        dilate(visible.to(s.dtype).flatten(0, 1)[:, None], 1) < 0.5
-    ).view_as(s)
-    covered = torch.maximum(torch.where(slim, torch.minimum(shape, narrow.clamp_min(0)), shape), hung)
+    covered = torch.maximum(scatter_rows(shape, LEG_PIECES, hips(drawn, shape, visible)), hung)
     covered = covered * smoothstep(*CAP_FADE, s)
     kept = const_floats(piece_kept(pieces), s.device)[:, None, None]
     taken = held & (s > kept)
@@ -149,6 +149,22 @@ def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends:
         taken |= fingers & inside & (distance < FINGER_RIM) & ~on_head
     taken = taken.any(1, keepdim=True).to(s.dtype)
     return Claim(covered, visible.to(s.dtype), taken, ends)
+
+
+def hips(drawn: Tensor, shape: Tensor, visible: Tensor) -> Tensor:
+    """(B, 4, S, S) 0..1, coverage by the pieces of legs. Where nothing of a thigh is seen beside the hip it goes over
+    into the torso in a straight line.
+
+    drawn (B, K, 4, S, S), shape, visible (B, K, S, S): of the pieces, see `claim_pixels`.
+    """
+    s, fraction, radius, _ = gather_rows(drawn, LEG_PIECES).unbind(2)
+    size, legs_only = drawn.shape[-1], gather_rows(shape, LEG_PIECES)
+    rim = max(1, size // EDGE_DIVISOR)
+    solid = opened(gather_rows(visible, LEG_PIECES).flatten(0, 1)[:, None] > 0.5, rim)  # edges of arms are no leg
+    seen = dilate(solid.to(s.dtype), 1).view_as(s)
+    width = (HIP_WIDTH + HIP_SLOPE * s).clamp(0, 1)
+    narrow = ((width - fraction.abs()) * radius * (size / 2) + 0.5).clamp(0, 1)
+    return torch.where(seen > 0.5, legs_only, torch.minimum(legs_only, narrow))
 
 
 def goes_on(skin: Tensor, beyond: Tensor, size: int) -> Tensor:

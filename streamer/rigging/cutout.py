@@ -62,7 +62,9 @@ def cut_out(rgb: Array, face: Array, coarse: CoarseMatte) -> Cutout:
     """The character in a picture (H, W, 3) 0..1 with this face (478, 2 or 3), pixels, and coarse matte."""
     alpha, radius = fine_alpha(rgb, face, coarse)
     foreground = foreground_colours(rgb, alpha)
-    return Cutout(alpha, foreground, background(rgb, alpha, foreground, radius, head_region(face, alpha.shape)))
+    return Cutout(
+        alpha, foreground, background(rgb, alpha, foreground, radius, head_region(face, alpha.shape, below=0.0))
+    )
 
 
 def fine_alpha(rgb: Array, face: Array, coarse: CoarseMatte) -> tuple[Array, int]:
@@ -77,8 +79,12 @@ def fine_alpha(rgb: Array, face: Array, coarse: CoarseMatte) -> tuple[Array, int
 
 
 def near_the_body(alpha: Array, rgb: Array, coarse: CoarseMatte, face: Array) -> Array:
-    """Alpha (H, W) that ends, but for the head, where the coarse matte does after its alignment with the picture."""
+    """Alpha (H, W) that ends, but for the head, where the coarse matte does after its alignment with the picture, and
+    where nothing solid is near.
+    """
     edge = cv2.dilate((refine_edges(rgb, coarse.matte) > BODY).astype(np.float32), disc(BODY_RIM))
+    solid = cv2.morphologyEx((alpha > 1 - BODY).astype(np.float32), cv2.MORPH_OPEN, disc(1))  # specks are nothing
+    edge = np.minimum(edge, cv2.dilate(solid, disc(2 * BODY_RIM)))
     return np.where(head_region(face, alpha.shape), alpha, np.minimum(alpha, edge)).astype(np.float32)
 
 

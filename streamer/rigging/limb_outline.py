@@ -62,6 +62,7 @@ MIN_FREE_SHARE = 0.15  # of the samples that must be free on both sides to tell 
 # Where a matte may lack a limb (`limb_regions`), in expected half widths and lengths of the hand:
 LIKELY_WIDTH, LIKELY_TIP = 0.6, 0.75
 POSSIBLE_WIDTH = 1.6
+ARM_MARGIN = 1.2  # half widths of an arm within which the outline of a leg may be the arm's
 MIN_RADIUS = 0.006  # canvas units
 MIN_BONE = 0.04  # canvas units
 MIN_BONE_SIZES = 0.3  # sizes of the body; shorter bones point at the camera
@@ -105,8 +106,36 @@ def find_limbs(
     polylines = limb_polylines(torch.from_numpy(body)[None])[0]
     expected = expected_radii(body)
     strip = rectify(rgb, alpha, polylines, expected, bool(shown[LEGS].all()))
-    ratios = trace_sides(strip)
+    ratios = past_arms(trace_sides(strip), expected, polylines, shown)
     return LimbOutlines(np.maximum(ratios * expected[:, :, None], MIN_RADIUS).astype(np.float32), shown, borders)
+
+
+def past_arms(ratios: Array, expected: Array, polylines: torch.Tensor, shown: Array) -> Array:
+    """Half widths (4, N, 2) over the expected ones (4, N), with those of legs whose outline an arm covers taken from
+    beside it: the arm's outline is not theirs. polylines (4, 5, 2), shown (4, 2).
+    """
+    ratios, s = ratios.copy(), limb_samples(torch.device("cpu"))
+    radii = ratios * expected[:, :, None]
+
+    def places(limb: int, side: int, width: float) -> Array:
+        d = (-1 if side == 0 else 1) * width * radii[limb, :, side]
+        return place_on_limb(polylines[limb], s, torch.from_numpy(d.astype(np.float32))).numpy()
+
+    arms = [
+        np.concatenate([places(arm, 0, ARM_MARGIN), places(arm, 1, ARM_MARGIN)[::-1]]).astype(np.float32)
+        for arm in range(LEGS.start)
+        if shown[arm].all()
+    ]
+    for leg in range(LEGS.start, LIMBS):
+        for side in (0, 1):
+            edge = places(leg, side, 1.0)
+            covered = np.array(
+                [any(cv2.pointPolygonTest(arm, (float(x), float(y)), False) >= 0 for arm in arms) for x, y in edge]
+            )
+            if covered.any() and not covered.all():
+                at = np.arange(len(s))
+                ratios[leg, covered, side] = np.interp(at[covered], at[~covered], ratios[leg, ~covered, side])
+    return ratios
 
 
 def expected_radii(body: Array) -> Array:

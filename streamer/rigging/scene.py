@@ -155,7 +155,7 @@ def cut_all_out(canvas: Canvas, picture: Picture, people: list[tuple[Array, Skel
     alphas = []
     for number, ((face, _), mask) in enumerate(zip(people, masks, strict=True)):
         pixels = (face[:, :2] + 1) * canvas.size / 2 - 0.5 - (columns.start, rows.start)
-        heads |= head_region(pixels, gaps.shape)
+        heads |= head_region(pixels, gaps.shape, below=0.0)
         own = np.where(owners == number, everybody, 0).astype(np.float32)
         alphas.append(fine_alpha(rgb, pixels, CoarseMatte(own, mask, gaps))[0])
     total = np.maximum(np.sum(alphas, 0), 1)

@@ -109,13 +109,15 @@ def objects_of(rgb: Array, narrow: Mask, wall: Mask, outside: NDArray[np.bool_],
     return objects
 
 
-def head_region(face: Array, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """(H, W), the first two of `shape`: where hair may be around a face (478, 2 or 3), pixels."""
+def head_region(face: Array, shape: tuple[int, ...], below: float = BELOW_CHIN) -> NDArray[np.bool_]:
+    """(H, W), the first two of `shape`: where hair may be around a face (478, 2 or 3), pixels, down to so many of its
+    extents below the chin.
+    """
     extent = face_extent(face)
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     centre = (face[:MESH, :2].max(0) + face[:MESH, :2].min(0)) / 2
     near = np.hypot(x - centre[0], y - centre[1]) < HEAD_REACH * extent
-    return near & (y < face[CHIN, 1] + BELOW_CHIN * extent)
+    return near & (y < face[CHIN, 1] + below * extent)
 
 
 def strand_radius(face: Array) -> int:

@@ -15,7 +15,7 @@ from streamer.rigging.cutout import (
     strands_only,
 )
 from streamer.rigging.matting import CoarseMatte
-from streamer.rigging.trimap import bands
+from streamer.rigging.trimap import bands, head_region
 from tests.support.heads import BACKDROP, HAIR, SIDE, coarse, face, picture, true_alpha
 
 
@@ -133,3 +133,14 @@ def test_what_goes_on_farther_out_stays_on_the_plate() -> None:
     rgb[alpha > 0] = 0.1
     plate = background(rgb, alpha, np.full_like(rgb, 0.1), 1, alpha >= 0)
     assert np.array_equal(plate[:, 30:50], rgb[:, 30:50])
+
+
+def test_specks_beside_the_body_are_nothing() -> None:
+    rgb = np.full((SIDE, SIDE, 3), 0.8, np.float32)
+    rgb[SIDE - 30 :] = 0.2  # clothes
+    guess = CoarseMatte((rgb[..., 0] < 0.5).astype(np.float32), np.zeros((SIDE, SIDE), np.float32))
+    speckled = np.where(np.arange(SIDE)[:, None] >= SIDE - 12, 1, 0).astype(np.float32).repeat(SIDE, 1)
+    speckled[SIDE - 25, ::7] = 1
+    left = near_the_body(speckled, rgb, guess, face())
+    outside = head_region(face(), left.shape)[SIDE - 25] < 1
+    assert left[SIDE - 25, outside].max() == 0 and (left[SIDE - 12 :] == 1).all()

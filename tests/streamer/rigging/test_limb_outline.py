@@ -29,8 +29,8 @@ from models.geometry.body import (
     RIGHT_SHOULDER,
     RIGHT_WRIST,
 )
-from models.geometry.limb_curve import LIMB_SAMPLES, LIMBS, SEGMENTS_OF_LIMB, limb_samples
-from streamer.rigging.limb_outline import LimbOutlines, find_limbs
+from models.geometry.limb_curve import LIMB_SAMPLES, LIMBS, SEGMENTS_OF_LIMB, limb_polylines, limb_samples
+from streamer.rigging.limb_outline import LimbOutlines, find_limbs, past_arms
 
 SIDE = 512
 SUBPIXEL_BITS = 4
@@ -222,3 +222,16 @@ def test_outlines_are_reproducible_and_picklable() -> None:
     drawing = Drawing(body, SKIN)
     first, again = drawing.outlines(body), pickle.loads(pickle.dumps(drawing.outlines(body)))
     np.testing.assert_array_equal(first.radii, again.radii)
+
+
+def test_the_outline_of_a_leg_goes_on_behind_an_arm() -> None:
+    body, s = joints(), limb_samples(torch.device("cpu")).numpy()
+    body[LEFT_WRIST, :2], body[[LEFT_INDEX, LEFT_PINKY], :2] = (0.24, 0.25), (0.23, 0.3)
+    expected = np.full((LIMBS, LIMB_SAMPLES), LEG, np.float32)
+    expected[:2] = ARM
+    ratios = np.ones((LIMBS, LIMB_SAMPLES, 2), np.float32)
+    beside_hand = (s > 0.3) & (s < 0.6)
+    ratios[2, beside_hand, 0] = 1.6  # the hand's outline, not the leg's
+    found = past_arms(ratios, expected, limb_polylines(torch.from_numpy(body)[None])[0], np.ones((4, 2), np.float32))
+    assert np.abs(found[2, beside_hand, 0] - 1).max() < 0.05
+    assert np.array_equal(found[[0, 1, 3]], ratios[[0, 1, 3]]) and np.array_equal(found[2, :, 1], ratios[2, :, 1])
