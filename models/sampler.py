@@ -18,8 +18,8 @@ from torch import Tensor
 from kernels.sampling import resize_map
 from kernels.warp import Maps, odds, warp_composite
 from models.dit import MAP_CONFIDENCE, MAP_FLOW, MAP_MOUTH, Edit, FrameInput
-from models.geometry.grid import box_grid, crop, unit_grid
-from models.geometry.guidance import Guidance
+from models.geometry.grid import box_planes, crop, sample_planes, unit_planes
+from models.geometry.guidance import Guidance, person_alpha
 from models.geometry.head_surface import FINER
 from models.geometry.picture_layers import PersonLayers, as_texture
 from models.geometry.rig import Rig
@@ -76,14 +76,13 @@ def crop_focus(maps: Tensor, focus: Tensor, side: int) -> Tensor:
 def backward_warp(maps: Tensor, flow: Tensor) -> Tensor:
     """Focus-box maps (B, K, side, side) sampled at p + flow(p); flow (B, 2, G, G) in box units."""
     side = maps.shape[-1]
-    grid = unit_grid(side, maps.device) + resize_map(flow, side).permute(0, 2, 3, 1)
-    return F.grid_sample(maps, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return sample_planes(maps, unit_planes(side, maps.device) + resize_map(flow, side))
 
 
 def guidance_maps(rig: Rig, guidance: Guidance) -> Tensor:
     """`FrameInput.maps` (B, 6, G, G): flow in box units, confidence, alpha, openings."""
     flow = into_picture(guidance.focus_flow, rig, guidance.box)
-    return torch.cat([flow, guidance.confidence, guidance.focus_alpha, guidance.openings], 1)
+    return torch.cat([flow, guidance.confidence, person_alpha(rig, guidance), guidance.openings], 1)
 
 
 def layer_maps(rig: Rig, guidance: Guidance) -> Tensor:
@@ -102,8 +101,8 @@ def into_picture(flow: Tensor, rig: Rig, box: Tensor) -> Tensor:
     focus boxes, box units.
     """
     side = flow.shape[-1]
-    source = box_grid(box, side).permute(0, 3, 1, 2) + flow - rig.focus[:, :2, None, None]
-    return source / rig.focus[:, 2, None, None, None] - unit_grid(side, flow.device).permute(0, 3, 1, 2)
+    source = box_planes(box, side) + flow - rig.focus[:, :2, None, None]
+    return source / rig.focus[:, 2, None, None, None] - unit_planes(side, flow.device)
 
 
 def draw_layers(focus: Focus, layers: Tensor, edit: Maps) -> Tensor:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from kernels.closeup_maps.window_maps import WindowMaps
-from kernels.sampling.numba_kernel import HALF, ONE, ZERO, compiled, part
+from kernels.sampling.numba_kernel import HALF, ONE, compiled, part
+from kernels.sampling.numba_plane import sample_inside
 from kernels.tape.opaque import recorded_whole
 
 MIN_SQUARED_LENGTH = np.float32(1e-9)  # of a window's axis, canvas units
@@ -45,8 +46,8 @@ def add_window(out, box, window, influence, flow):  # type: ignore[no-untyped-de
             s, t = (u * ax + v * ay) * scale, (u * dx + v * dy) * scale
             if not (abs(s) < reach and abs(t) < reach):
                 continue
-            out[0, y, x] = max(out[0, y, x], sample(influence, s, t))
-            across, down = sample(flow[0], s, t), sample(flow[1], s, t)
+            out[0, y, x] = max(out[0, y, x], sample_inside(influence, s, t))
+            across, down = sample_inside(flow[0], s, t), sample_inside(flow[1], s, t)
             out[1, y, x] += across * ax + down * dx
             out[2, y, x] += across * ay + down * dy
 
@@ -61,23 +62,3 @@ def cells_between(low, high, centre, half, size):  # type: ignore[no-untyped-def
     if not (abs(first) < np.float32(1e9) and abs(last) < np.float32(1e9)):
         return np.int32(0), np.int32(0)
     return max(np.int32(np.floor(first)), np.int32(0)), min(np.int32(np.ceil(last)), size)
-
-
-@part
-def sample(plane, s, t):  # type: ignore[no-untyped-def]
-    """A bilinear sample of a square plane at s, t, −1..1 over it, as if it were 0 beyond."""
-    side = np.int32(plane.shape[0])
-    across, down = ((s + ONE) * side - ONE) * HALF, ((t + ONE) * side - ONE) * HALF
-    left, top = np.int32(np.floor(across)), np.int32(np.floor(down))
-    east, south = np.float32(across) - np.float32(left), np.float32(down) - np.float32(top)
-    upper = sample_row(plane, top, left, east) if 0 <= top < side else ZERO
-    lower = sample_row(plane, top + 1, left, east) if -1 <= top < side - 1 else ZERO
-    return (ONE - south) * upper + south * lower
-
-
-@part
-def sample_row(plane, row, left, east):  # type: ignore[no-untyped-def]
-    """Interpolate between two neighbours in a row of a plane, as if it were 0 beyond."""
-    first = plane[row, left] if 0 <= left < plane.shape[1] else ZERO
-    second = plane[row, left + 1] if -1 <= left < plane.shape[1] - 1 else ZERO
-    return (ONE - east) * first + east * second

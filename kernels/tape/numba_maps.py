@@ -163,8 +163,13 @@ def repeat_border(row):  # type: ignore[no-untyped-def]
             for y in range(row[SHAPE + 3]):
                 line = min(max(y - top, 0), high - 1)
                 out, a = floats_at(offset(row, OUT, i, j, 0, y)), floats_at(offset(row, A, i, j, 0, line))
-                for x in range(row[SHAPE + 4]):
-                    out[x * so] = a[min(max(x - left, 0), wide - 1) * sa]
+                first, last = a[0], a[(wide - 1) * sa]
+                for x in range(left):
+                    out[x * so] = first
+                for x in range(wide):
+                    out[(left + x) * so] = a[x * sa]
+                for x in range(left + wide, row[SHAPE + 4]):
+                    out[x * so] = last
 
 
 @part

@@ -30,19 +30,24 @@ Step = Callable[[], None]
 @dataclass
 class Slot:
     """Memory that is another one in each run: that of an input, of what a call returns, or of all results that
-    instructions write. rows, columns, offsets: the addresses in the table that lie in it, offsets in bytes.
+    instructions write. places, offsets: which numbers of the table are addresses in it, and the offsets in bytes.
+    is_read: whether a call or a result needs the tensor itself.
     """
 
-    rows: np.ndarray
-    columns: np.ndarray
+    places: np.ndarray
     offsets: np.ndarray
     tensor: Tensor | None = None
+    is_read: bool = False
+
+    @property
+    def is_needed(self) -> bool:
+        return self.is_read or self.places.size > 0
 
     def fill(self, table: np.ndarray, tensor: Tensor) -> None:
-        """Have the table's addresses point to the memory of this run."""
+        """Have the addresses in the flat table point to the memory of this run."""
         self.tensor = tensor
-        if self.rows.size:
-            table[self.rows, self.columns] = tensor.data_ptr() + self.offsets
+        if self.places.size:
+            table[self.places] = tensor.data_ptr() + self.offsets
 
 
 class Tape:
@@ -70,12 +75,19 @@ class Tape:
 
     def __call__(self, *inputs: Tensor) -> list[Tensor]:
         """The results for these inputs. Raises ValueError for other shapes than those of the recording."""
+        if len(inputs) != len(self._shapes):
+            raise ValueError(f"{len(self._shapes)} inputs were recorded, got {len(inputs)}")
         with self._lock:
-            for slot, shape, tensor in zip(self._inputs, self._shapes, inputs, strict=True):
+            bases = self._bases
+            for n, (number, slot) in enumerate(self._needed_inputs):
+                tensor, shape = inputs[number], self._shapes[number]
                 if tensor.shape != shape or tensor.dtype != torch.float32:
                     raise ValueError(f"an input of shape {tuple(shape)} was recorded, got {tuple(tensor.shape)}")
-                slot.fill(self._table, tensor.contiguous())
-            self._made.fill(self._table, torch.empty(self._made_size))
+                slot.tensor = tensor if tensor.is_contiguous() else tensor.contiguous()
+                bases[n] = slot.tensor.data_ptr()
+            self._made.tensor = torch.empty(self._made_size)
+            bases[-1] = self._made.tensor.data_ptr()
+            self._table[self._places] = bases[self._base_of] + self._offsets  # all at once: each alone costs as much
             for step in self._steps:
                 step()
             results = [result() for result in self._results]
@@ -84,13 +96,19 @@ class Tape:
             return results
 
     _memory: Tensor  # of what lives within a run, whose addresses are in the table
-    _inputs: list[Slot]
+    _needed_inputs: list[tuple[int, Slot]]  # with the number of each
     _made: Slot  # holds the results that instructions write
     _made_size: int  # in elements
-    _slots: list[Slot]
+    _slots: list[Slot]  # that are needed
     _steps: list[Step]
     _results: list[Callable[[], Tensor]]
-    _table: np.ndarray
+    _table: np.ndarray  # flat
+    # The addresses that are known before a run: of each base, that of a needed input or, as the last one, of the
+    # results; which places of the table have an address, in which base it lies, and how many bytes from there.
+    _bases: np.ndarray
+    _places: np.ndarray
+    _base_of: np.ndarray
+    _offsets: np.ndarray
     operations: int  # instructions of the program
     calls: list[str]  # what is not translated, by name
 
@@ -138,15 +156,20 @@ class _Builder:
                 begin = steps.pop()[0]  # type: ignore[index]
             steps.append((begin, len(rows)))
         tape = self.tape
-        tape._table = np.stack(rows) if rows else np.zeros((0, codes.WIDTH), np.int64)
+        tape._table = np.concatenate(rows) if rows else np.zeros(0, np.int64)
         for storage, patches in self.patches.items():
             row, column, offset = (np.array([patch[n] for patch in patches], np.int64) for n in range(3))
-            self.slots[storage] = Slot(row, column, offset)
+            self.slots[storage] = Slot(row * codes.WIDTH + column, offset)
         tape._made = self.slots[MADE]
-        tape._inputs = [self.slots[storage_of(tensor)] for tensor in self.inputs]
-        tape._slots = list(self.slots.values())
         tape._steps = [self._call(step) if isinstance(step, Call) else self._segment(*step) for step in steps]
         tape._results = [self._result(tensor) for tensor in self.results]
+        tape._slots = [slot for slot in self.slots.values() if slot.is_needed]
+        inputs = enumerate(self.slots[storage_of(tensor)] for tensor in self.inputs)
+        tape._needed_inputs = [(number, slot) for number, slot in inputs if slot.is_needed]
+        filled = [*(slot for _, slot in tape._needed_inputs), tape._made]
+        tape._bases = np.zeros(len(filled), np.int64)
+        tape._places, tape._offsets = (np.concatenate([getattr(s, n) for s in filled]) for n in ("places", "offsets"))
+        tape._base_of = np.repeat(np.arange(len(filled)), [slot.places.size for slot in filled])
         tape.operations = len(rows)
         tape.calls = [step.name for step in steps if isinstance(step, Call)]
 
@@ -218,7 +241,7 @@ class _Builder:
     def _segment(self, begin: int, end: int) -> Step:
         from kernels.tape.numba_kernel import run  # noqa: PLC0415  (numba is slow to import)
 
-        rows = self.tape._table[begin:end]
+        rows = self.tape._table[begin * codes.WIDTH : end * codes.WIDTH].reshape(-1, codes.WIDTH)
         return lambda: run(rows)
 
     def _current(self, tensor: Tensor) -> Callable[[], Tensor] | None:
@@ -229,11 +252,12 @@ class _Builder:
         storage, dtype = storage_of(tensor), tensor.dtype
         if storage in self.slots or storage in self.made:
             slot, offset = self.slots[MADE if storage in self.made else storage], offset + self.made.get(storage, 0)
+            slot.is_read = True
 
             def from_slot() -> Tensor:
                 assert slot.tensor is not None
-                begin = slot.tensor.storage_offset()
-                return slot.tensor.as_strided(shape, strides, begin + offset).to(dtype)
+                value = slot.tensor.as_strided(shape, strides, slot.tensor.storage_offset() + offset)
+                return value if dtype == torch.float32 else value.to(dtype)
 
             return from_slot
         view = self.memory.as_strided(shape, strides, self.place[storage] + offset)

@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kernels.eyeballs.reference import SOFT_BORDER_GAIN
 from models.closeups.eyeball import complete_eyeball
 from models.closeups.inner_mouth import InnerMouth
 from models.closeups.mouth import white_point
@@ -31,7 +32,7 @@ from models.geometry.constants import const_floats, gather_rows
 from models.geometry.grid import smoothstep, unit_grid
 from models.geometry.guidance import Guidance
 from models.geometry.kind import Kind
-from models.geometry.openings import SOFT_BORDER_GAIN, erode, opening, polyline_y
+from models.geometry.openings import erode, opening, polyline_y
 from models.geometry.retarget import Pose
 from models.geometry.rig import Rig
 from models.geometry.topology import HeadTransform

@@ -37,12 +37,16 @@ EDGE = 1e-3  # window units by which columns stay inside of the corners
 FULL_REACH = 0.6  # share of the reach up to which drawn lids cover what lies beneath
 
 
-def may_be_shut(eyes: CloseupInput) -> bool:
-    """Whether `lid_skin` covers anything. On a device always true: to ask would synchronise host and device."""
-    if eyes.maps.device.type != "cpu":
-        return True
-    share = area_share(eyes.maps[:, NOW_INNER_RING], eyes.maps[:, REST_INNER_RING])
-    return bool((share < CLOSING[1] + SHARE_ERROR).any())
+def open_shares(eyes: CloseupInput) -> Tensor:
+    """Area of the openings of B eyes over that at rest: (B, 1, 1, 1)."""
+    return area_share(eyes.maps[:, NOW_INNER_RING], eyes.maps[:, REST_INNER_RING])
+
+
+def may_be_shut(shares: Tensor) -> bool:
+    """Whether `lid_skin` covers anything of eyes with these `open_shares`. On a device always true: to ask would
+    synchronise host and device.
+    """
+    return shares.device.type != "cpu" or bool((shares < CLOSING[1] + SHARE_ERROR).any())
 
 
 def lid_skin(eyes: CloseupInput, reference: CloseupReference) -> tuple[Tensor, Tensor]:

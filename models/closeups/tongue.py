@@ -73,9 +73,9 @@ class Surface(NamedTuple):
         return (1 - norm) * torch.minimum(self.half, radius)
 
 
-def any_tongue(moving: MovingPicture) -> bool:
-    """Whether any tongue is out. On a device always true: to ask would synchronise host and device."""
-    return moving.tongue.device.type != "cpu" or bool((moving.tongue > 0).any())
+def any_tongue(tongue: Tensor) -> bool:
+    """Whether any tongue is out, (B,) 0..1. On a device always true: to ask would synchronise host and device."""
+    return tongue.device.type != "cpu" or bool((tongue > 0).any())
 
 
 def tongue_patch(moving: MovingPicture, reference: CloseupReference) -> Patch:

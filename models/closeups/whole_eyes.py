@@ -33,9 +33,11 @@ MIN_HALF = 0.05  # window units: of an eye seen from the side
 MOVED = (0.0, 0.04)  # change of the opening's share, or way over the eye's size: drawn from the second on
 
 
-def any_whole(moving: MovingPicture) -> bool:
-    """Whether any eye blinks as a whole. On a device always true: to ask would synchronise host and device."""
-    return moving.whole_eyes.device.type != "cpu" or bool((moving.whole_eyes[..., 3] > 0).any())
+def any_whole(whole_eyes: Tensor) -> bool:
+    """Whether any of eyes (B, 2, 4), see `Pose.whole_eyes`, blinks as a whole. On a device always true: to ask would
+    synchronise host and device.
+    """
+    return whole_eyes.device.type != "cpu" or bool((whole_eyes[..., 3] > 0).any())
 
 
 def whole_eye_patches(moving: MovingPicture) -> list[Patch]:

@@ -21,6 +21,13 @@ def unit_grid(size: int, device: torch.device) -> Tensor:
     return torch.stack([x, y], -1)[None]
 
 
+@cache
+@torch.inference_mode(False)  # cached in an inference frame, the tensor must also be usable in training
+def unit_planes(size: int, device: torch.device) -> Tensor:
+    """`unit_grid` as maps: (1, 2, size, size)."""
+    return unit_grid(size, device).permute(0, 3, 1, 2).contiguous()
+
+
 def canvas_box(boxes: Tensor) -> Tensor:
     """The whole canvas as a box for each of boxes (B, 3)."""
     canvas = torch.zeros_like(boxes)
@@ -31,6 +38,16 @@ def canvas_box(boxes: Tensor) -> Tensor:
 def box_grid(box: Tensor, size: int) -> Tensor:
     """(B, size, size, 2) canvas coordinates of the cells of boxes (B, 3)."""
     return box[:, None, None, :2] + box[:, None, None, 2:] * unit_grid(size, box.device)
+
+
+def box_planes(box: Tensor, size: int) -> Tensor:
+    """`box_grid` as maps: (B, 2, size, size)."""
+    return box[:, :2, None, None] + box[:, 2:, None, None] * unit_planes(size, box.device)
+
+
+def sample_planes(maps: Tensor, place: Tensor) -> Tensor:
+    """Maps (B, C, H, W) at places (B, 2, h, w), −1..1 over them, bilinear, with the border repeated: (B, C, h, w)."""
+    return F.grid_sample(maps, place.permute(0, 2, 3, 1), "bilinear", "border", False)
 
 
 def to_box(points: Tensor, box: Tensor) -> Tensor:

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from kernels.eyeballs import Eyeballs, draw_eyeballs
 from kernels.mesh import Bucket, draw_mesh
 from kernels.outline import continue_outwards
 from models.config import GUIDE_SIDE
 from models.geometry.body import move_with_bones, pin_to_border
 from models.geometry.constants import const_floats, gather_rows
-from models.geometry.grid import box_grid, canvas_box, crop, smoothstep, to_box, unit_grid
+from models.geometry.grid import box_planes, canvas_box, crop, sample_planes, smoothstep, to_box, unit_grid
 from models.geometry.grid_mesh import LATTICE_REACH, LATTICE_SIDE, TRIANGLE_GROWTH, lattice_triangles
 from models.geometry.head_chart import chart_grid
 from models.geometry.head_surface import (
@@ -31,7 +32,7 @@ from models.geometry.limb_curve import PIECES
 from models.geometry.limb_motion import MovedLimbs, move_limbs
 from models.geometry.limbs import first_pieces
 from models.geometry.motion_tokens import motion_tokens
-from models.geometry.openings import EYES, SOFT_BORDER_GAIN, opening
+from models.geometry.openings import EYES, opening
 from models.geometry.retarget import Pose
 from models.geometry.rig import FOCUS_CENTRE, Rig
 from models.geometry.shading import shading_gain
@@ -57,15 +58,27 @@ SHOWN_AREA = (0.15, 0.5)  # area in the picture over area in the frame: confiden
 SHOWN_LIP_GAP = (0.1, 0.6)  # lip gap in the picture over that now: it shows none of the mouth's interior, or all
 
 
+class Silhouette(NamedTuple):
+    """Where the person is on B focus boxes, (B, ·, G, G), 0..1 but for the flow.
+
+    reached: 1, where the grid mesh is, with its gaps closed. flow: 2, of the head's surface, canvas units. charted: 1,
+    its share that is drawn from the chart. covered: 1, 0 or 1, where it is.
+    """
+
+    reached: Tensor
+    flow: Tensor
+    charted: Tensor
+    covered: Tensor
+
+
 @dataclass(frozen=True)
 class Guidance:
     """Guidance for B frames, G = `GUIDE_SIDE` cells a side. Flows are backward displacements in canvas units.
 
-    flow: (B, 2, G, G) on the canvas, where each cell comes from.
-    alpha: (B, 1, G, G) on the canvas, 0..1, the person's coverage. All that follows but the limbs is on `box`.
+    flow: (B, 2, G, G) on the canvas, where each cell comes from. All that follows but the limbs is on `box`.
     box: (B, 3), the focus box, which follows a head that leaves its place in the picture: centre and half side.
     focus_flow: (B, 2, G, G), as flow.
-    focus_alpha: (B, 1, G, G), as alpha.
+    silhouette: what `person_alpha` takes.
     outer_flow: (B, 2, G, G), the part of focus_flow that moves what lies behind and around the head's surface.
     head_flow: (B, 2, F, F), the part that moves the head's surface, continued beyond its outline; F = `FINER` · G.
     head_shift: (B, 2, G, G), what eyeballs, and the fade into what lies behind, add to head_flow; continued likewise.
@@ -82,10 +95,9 @@ class Guidance:
     """
 
     flow: Tensor
-    alpha: Tensor
     box: Tensor
     focus_flow: Tensor
-    focus_alpha: Tensor
+    silhouette: Silhouette
     outer_flow: Tensor
     head_flow: Tensor
     head_shift: Tensor
@@ -103,8 +115,12 @@ class Guidance:
     def pick(self, index: int) -> Guidance:
         """One of the batch, as a batch of one."""
         rows = slice(index, index + 1)
-        maps: dict[str, Any] = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "limbs"}
-        return Guidance(**maps, limbs=None if self.limbs is None else MovedLimbs(*(part[rows] for part in self.limbs)))
+        parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name, value in parts.items():
+            if value is not None:
+                is_tensor = isinstance(value, Tensor)
+                parts[name] = value[rows] if is_tensor else type(value)(*(part[rows] for part in value))
+        return Guidance(**parts)
 
 
 def make_guidance(rig: Rig, pose: Pose) -> Guidance:
@@ -112,22 +128,20 @@ def make_guidance(rig: Rig, pose: Pose) -> Guidance:
     vertices = move_surface(rig.surface, rig.head.inverse(rig.face), pose.face, pose.head, rig.head)
     hidden = hidden_share(rig.surface, rig.head, pose.head) * rig.kind.skull[:, None]  # a sheet has one side
     box = follow_head(rig, pose)
-    on_canvas = None if rig.full_canvas else draw_box(rig, pose, vertices, hidden, canvas_box(box), 0)
-    on_focus = draw_box(rig, pose, vertices, hidden, box, 1, on_canvas)
-    on_canvas = on_canvas or on_focus
+    on_canvas = None if rig.full_canvas else draw_behind(rig, pose, canvas_box(box), 0)
+    on_focus = draw_focus(rig, pose, draw_head(rig, pose, vertices, hidden, box), box, on_canvas)
     head, (head_flow, coverage) = on_focus.head, draw_front(rig, pose, vertices, box)
     head_maps = torch.cat([on_focus.flow - head.flow, head.chart_position, head.chart_share], 1)
     head_shift, chart_position, chart_share = continue_outwards(head_maps, head.covered, MAPS_REACH).split([2, 2, 1], 1)
-    source = box_grid(box, GUIDE_SIDE) + on_focus.flow.permute(0, 2, 3, 1)
-    in_box = (source - rig.focus[:, None, None, :2]) / rig.focus[:, None, None, 2:]
-    canonical = F.grid_sample(rig.canonical, in_box, "bilinear", "border", False)
+    source = box_planes(box, GUIDE_SIDE) + on_focus.flow
+    in_box = (source - rig.focus[:, :2, None, None]) / rig.focus[:, 2:, None, None]
+    canonical = sample_planes(rig.canonical, in_box)
     canonical = torch.lerp(canonical, head.canonical, head.chart_share)
     return Guidance(
-        flow=on_canvas.flow,
-        alpha=on_canvas.alpha,
+        flow=on_focus.flow if on_canvas is None else canvas_flow(rig, pose, vertices, on_canvas),
         box=box,
         focus_flow=on_focus.flow,
-        focus_alpha=on_focus.alpha,
+        silhouette=Silhouette(on_focus.reached, head.flow, head.chart_share, head.covered),
         outer_flow=on_focus.outer_flow,
         head_flow=head_flow,
         head_shift=head_shift,
@@ -156,13 +170,26 @@ def follow_head(rig: Rig, pose: Pose) -> Tensor:
     return torch.cat([torch.minimum(torch.maximum(rig.focus[:, :2] + moved, -room), room), half], -1)
 
 
-def inner_edge(box: Tensor) -> Tensor:
-    """(B, 1, G, G) 1 in the outermost cells of boxes (B, 3) along the edges that lie inside the canvas, else 0: what is
-    drawn there would be continued as a bar to the picture's border.
+def person_alpha(rig: Rig, guidance: Guidance) -> Tensor:
+    """The person's coverage of the focus box, (B, 1, G, G), 0..1, which the network alone sees."""
+    where, planes = guidance.silhouette, box_planes(guidance.box, GUIDE_SIDE)
+    behind = sample_planes(rig.body_matte, planes + guidance.outer_flow) * where.reached
+    on_picture = sample_planes(rig.matte, planes + where.flow)
+    on_head = torch.lerp(on_picture, torch.ones_like(on_picture), where.charted)
+    return torch.lerp(behind, on_head, where.covered)
+
+
+def inside_edges(box: Tensor) -> tuple[Tensor, Tensor]:
+    """0 in the outermost columns (B, 1, 1, G), and rows (B, 1, G, 1), of boxes (B, 3) along the edges that lie inside
+    the canvas, else 1: what is drawn there would be continued as a bar to the picture's border.
     """
-    at_edge = unit_grid(GUIDE_SIDE, box.device).abs() > 1 - 1.5 / GUIDE_SIDE
-    inside = box_grid(box, GUIDE_SIDE).abs() < 1 - 3 * box[:, None, None, 2:] / GUIDE_SIDE
-    return (at_edge & inside).any(-1)[:, None].to(box.dtype)
+    line = unit_grid(GUIDE_SIDE, box.device)[0, 0, :, 0]
+    at_edge, half = line.abs() > 1 - 1.5 / GUIDE_SIDE, box[:, 2:]
+    columns, rows = (
+        1 - (at_edge & ((box[:, axis : axis + 1] + half * line).abs() < 1 - 3 * half / GUIDE_SIDE)).to(box.dtype)
+        for axis in (0, 1)
+    )
+    return columns[:, None, None], rows[:, None, :, None]
 
 
 def limbs_in(rig: Rig, pose: Pose) -> MovedLimbs:
@@ -187,30 +214,32 @@ class HeadMaps(NamedTuple):
     covered: Tensor
 
 
-class BoxMaps(NamedTuple):
-    """The maps of one box, canvas or focus box; see `Guidance`.
+class Behind(NamedTuple):
+    """What lies behind and around the head on boxes (B, ·, G, G).
 
-    covered: (B, 1, G, G), 0 or 1, where the grid mesh is.
+    flow: 2, canvas units. covered: 1, 0..1, where the grid mesh is. reached: 1, 0..1, the same with its gaps closed.
     """
 
     flow: Tensor
-    alpha: Tensor
+    reached: Tensor
+    covered: Tensor
+
+
+class FocusMaps(NamedTuple):
+    """The maps of the focus box; see `Guidance`. reached: see `Silhouette`."""
+
+    flow: Tensor
     outer_flow: Tensor
     head: HeadMaps
     confidence: Tensor
     openings: Tensor
-    covered: Tensor
+    reached: Tensor
 
 
-def draw_box(
-    rig: Rig, pose: Pose, vertices: Tensor, hidden: Tensor, box: Tensor, mesh: int, canvas: BoxMaps | None = None
-) -> BoxMaps:
-    """The maps of boxes (B, 3), drawn with the grid mesh number `mesh`: 0 the canvas's, 1 the focus box's.
-
-    vertices (B, V, 3), hidden (B, V): the head's surface, from `move_surface` and `hidden_share`. canvas: the maps of
-    the canvas, from which what the mesh does not reach is taken.
+def draw_behind(rig: Rig, pose: Pose, box: Tensor, mesh: int, canvas: Behind | None = None) -> Behind:
+    """Body, and what of the head lies beyond its surface, on boxes (B, 3), drawn with the grid mesh number `mesh`: 0
+    the canvas's, 1 the focus box's. canvas: that of the canvas, from which what the mesh does not reach is taken.
     """
-    # The grid mesh: body, and what of the head lies beyond its surface.
     source = torch.cat([rig.lattice[:, mesh], lattice_depth(rig, pose, mesh).unsqueeze(-1)], -1)
     border = topology(box.device).oval
     skin = torch.cat([rig.skin[:, mesh], rig.face_skin[:, border]], 1)
@@ -224,35 +253,39 @@ def draw_box(
     visible = rig.visible_triangles[mesh]
     bucket = Bucket(lattice_triangles(box.device)[visible], window, rig.triangle_visible[:, mesh, visible])
     drawn = draw_mesh(to_box(moved, box), [bucket], F.pad(-displacement, (0, 1), value=1.0), GUIDE_SIDE)
-    grid = box_grid(box, GUIDE_SIDE).permute(0, 3, 1, 2)
     covered = drawn[:, 2:]
     flow, reached = pull_push(drawn[:, :2], (covered > 0.5).to(covered.dtype)), close_gaps(covered > 0.5)
     if canvas is not None:
-        beyond = crop(torch.cat([canvas.outer_flow, canvas.covered], 1), box, GUIDE_SIDE)
+        beyond = crop(torch.cat([canvas.flow, canvas.reached], 1), box, GUIDE_SIDE)
         share = (1 - reached) * beyond[:, 2:]
         flow, reached, covered = torch.lerp(flow, beyond[:, :2], share), reached + share, torch.maximum(covered, share)
-    outer_flow = flow
-    alpha = F.grid_sample(rig.body_matte, (grid + flow).permute(0, 2, 3, 1), "bilinear", "border", False) * reached
-    known = covered.clamp(0, 1) * smoothstep(*SHOWN_AREA, area_ratio(flow, box))
+    return Behind(flow, reached, covered)
 
-    # The head's surface over it, and the eyeballs behind the lids over that.
-    head = draw_head(rig, pose, vertices, hidden, box)
-    flow = torch.lerp(flow, head.flow, head.blend)
-    on_picture = F.grid_sample(rig.matte, (grid + head.flow).permute(0, 2, 3, 1), "bilinear", "border", False)
-    alpha = torch.lerp(alpha, torch.lerp(on_picture, torch.ones_like(alpha), head.chart_share), head.covered)
+
+def canvas_flow(rig: Rig, pose: Pose, vertices: Tensor, behind: Behind) -> Tensor:
+    """The flow of the canvas (B, 2, G, G) with the head's surface, vertices (B, V, 3). It is seen beyond the focus box
+    alone, where no eye is.
+    """
+    blend, flow, _ = draw_surface(rig, pose, vertices, canvas_box(rig.focus), 1).split([1, 2, 1], 1)
+    return torch.lerp(behind.flow, flow, blend.clamp(0, 1))
+
+
+def draw_focus(rig: Rig, pose: Pose, head: HeadMaps, box: Tensor, canvas: Behind | None) -> FocusMaps:
+    """The maps of the focus boxes (B, 3): the head's surface over what lies behind it, and the eyeballs behind the lids
+    over that. canvas: `draw_behind` of the canvas, None where the box is all of it.
+    """
+    behind = draw_behind(rig, pose, box, 1, canvas)
+    known = behind.covered.clamp(0, 1) * smoothstep(*SHOWN_AREA, area_ratio(behind.flow, box))
+    flow = torch.lerp(behind.flow, head.flow, head.blend)
     ring = to_box(gather_rows(pose.face, INNER_LIPS + EYES[0][0] + EYES[1][0]), box)[..., :2]
     mouth = opening(ring[:, : len(INNER_LIPS)], GUIDE_SIDE)
     eyes = opening(ring[:, len(INNER_LIPS) :].unflatten(1, (2, -1)).flatten(0, 1), GUIDE_SIDE)
     eyes = eyes.view(-1, 2, GUIDE_SIDE, GUIDE_SIDE)  # right, left
-    ball_flow, ball_shown = eyeballs(rig, pose, grid)
-    # The soft border of the picture's own opening counts as shown: at rest there is nothing else to draw there.
-    ball_share = eyes * (SOFT_BORDER_GAIN * ball_shown / eyes.clamp_min(1e-3)).clamp(0, 1) * (1 - head.chart_share)
-    ball_share = ball_share * rig.kind.lids[:, None, None, None]
-    flow = flow + (ball_share.unsqueeze(2) * (ball_flow - flow[:, None])).sum(1)  # the eyes do not overlap
+    flow = draw_eyeballs(flow, eyes, head.chart_share, eyeballs(rig, pose), box)
     mouth_known = 1 - mouth * (1 - mouth_shown(rig, pose))
     confidence = torch.maximum(known, head.covered) * mouth_known  # the head's surface is complete
     openings = torch.cat([mouth, eyes.amax(1, keepdim=True)], 1)
-    return BoxMaps(flow, alpha, outer_flow, head, confidence, openings, reached)
+    return FocusMaps(flow, behind.flow, head, confidence, openings, behind.reached)
 
 
 def lattice_depth(rig: Rig, pose: Pose, mesh: int) -> Tensor:
@@ -310,7 +343,8 @@ def draw_front(rig: Rig, pose: Pose, vertices: Tensor, box: Tensor) -> tuple[Ten
     stands before the hair beside it.
     """
     drawn = draw_surface(rig, pose, vertices, box, FINER)
-    coverage = F.avg_pool2d(drawn[:, :1], FINER).clamp(0, 1) * (1 - inner_edge(box))
+    columns, rows = inside_edges(box)
+    coverage = F.avg_pool2d(drawn[:, :1], FINER).clamp(0, 1) * columns * rows
     return continue_outwards(drawn[:, 1:3], drawn[:, 3:], FLOW_REACH), coverage
 
 
@@ -337,24 +371,14 @@ def mouth_shown(rig: Rig, pose: Pose) -> Tensor:
     return smoothstep(*SHOWN_LIP_GAP, gaps[0] / gaps[1].clamp_min(1e-4))[:, None, None, None]
 
 
-def eyeballs(rig: Rig, pose: Pose, grid: Tensor) -> tuple[Tensor, Tensor]:
-    """Right and left eyeball, which turn with the gaze behind their lids.
-
-    grid (B, 2, G, G): canvas coordinates of the cells. Returns the flow of each (B, 2, 2, G, G), and whether the
-    picture's own opening shows what that flow samples (B, 2, G, G), 0..1.
-    """
-    irises = tuple(iris for _, iris in EYES)
-    facing = (pose.head.rotation[:, 2, 2] > SHOWN_EYE_COSINE)[:, None, None]
-    rotation = torch.where(facing, pose.head.rotation, torch.eye(3, device=facing.device))
+def eyeballs(rig: Rig, pose: Pose) -> Eyeballs:
+    """Right and left eyeball, which turn with the gaze behind their lids."""
+    facing = pose.head.rotation[:, 2, 2] > SHOWN_EYE_COSINE
+    rotation = torch.where(facing[:, None, None], pose.head.rotation, torch.eye(3, device=facing.device))
     to_rest = rig.head.rotation[:, :2, :2] @ inverse_2x2(rotation[:, :2, :2])
     to_rest = to_rest * (rig.head.scale / pose.head.scale)[:, None, None]
-    grid, (centre, half) = grid[:, None], rig.focus[:, None, None, None].split([2, 1], -1)
-    now, rest = (gather_rows(face, irises)[..., :2, None, None] for face in (pose.face, rig.face))
-    flow = torch.einsum("bij,bejhw->beihw", to_rest, grid - now) + rest - grid
-    in_box = ((grid + flow).movedim(2, -1) - centre) / half
-    openings = rig.openings[:, 1:].flatten(0, 1).unsqueeze(1)  # (2B, 1, G, G): each eye is a batch element
-    shown = F.grid_sample(openings, in_box.flatten(0, 1), "bilinear", "zeros", False)
-    return flow, shown.view(-1, 2, GUIDE_SIDE, GUIDE_SIDE) * facing[..., None]
+    now, rest = (gather_rows(face, tuple(iris for _, iris in EYES))[..., :2] for face in (pose.face, rig.face))
+    return Eyeballs(now, rest, to_rest, rig.openings[:, 1:], rig.focus, facing * rig.kind.lids)
 
 
 def skin_points(rig: Rig, head: HeadTransform, body: Tensor, points: Tensor, skin: Tensor) -> Tensor:

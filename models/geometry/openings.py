@@ -49,7 +49,6 @@ MOUTH_WIDTH_LIMIT = 0.575  # of the face's width below the ears: hardly any mout
 MOUTH_GROWTH_RANGE = (1.1, 2.0)  # a mouth's largest width over its width at rest: limits, for any mouth
 UPPER_LID_SHARE, LOWER_LID_SHARE = 0.8, 0.2  # of the way by which `close_lids` sets an opening
 NO_SUCH_X = 1e3  # y of a polyline where it has no point, below all boxes
-SOFT_BORDER_GAIN = 4  # a quarter of coverage by the picture's own opening already counts as shown: its border is soft
 
 
 def lid_pairs(ring: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:

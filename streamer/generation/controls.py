@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from streamer.options import LARGEST_PERSON, OWN_ASPECT, Background, BoneFactors, FrameKind, SpeedKind
 from streamer.rigging.framing import Framing
-from streamer.tracking.motion import Motion
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +74,3 @@ class Controls:
     @property
     def framing(self) -> Framing:
         return Framing(self.frame, self.aspect, self.zoom, self.shift_x, self.shift_y)
-
-
-def mirrored_if(motion: Motion, mirror: bool) -> Motion:
-    """The motion, mirrored if `mirror`."""
-    return motion.mirrored() if mirror else motion

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, fields
+from functools import cache, lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from models.geometry.keep_in_frame import FrameBounds
 from models.geometry.offsets import Offsets
 from models.geometry.retarget import Strength
 from models.motion import Driver
-from streamer.generation.controls import Controls, mirrored_if
+from streamer.generation.controls import Controls
 from streamer.generation.transfer import upload
 from streamer.tracking.motion import Motion
 
@@ -47,8 +48,7 @@ class DriverBatch:
         bounds: FrameBounds | None = None,
     ) -> DriverBatch:
         """Upload B motions with their neutrals and controls. Raises ValueError for a motion without a face."""
-        current = to_driver([mirrored_if(m, c.mirror) for m, c in zip(motions, controls, strict=True)], device)
-        neutral = to_driver([mirrored_if(m, c.mirror) for m, c in zip(neutrals, controls, strict=True)], device)
+        current, neutral = halves(to_driver([*motions, *neutrals], device, [one.mirror for one in controls] * 2))
         if device.type != "cpu":
             return DriverBatch(current, neutral, to_strength(controls, device), bounds, to_offsets(controls, device))
         strength, offsets = _on_cpu(tuple(controls))
@@ -84,23 +84,50 @@ def to_offsets(controls: Sequence[Controls], device: torch.device) -> Offsets:
     return Offsets(turn, gaze)
 
 
-def to_driver(motions: Sequence[Motion], device: torch.device | str) -> Driver:
+def to_driver(motions: Sequence[Motion], device: torch.device | str, mirrored: Sequence[bool] = ()) -> Driver:
     """B motions, each with a face, as one `Driver` on the device; a body that was not detected has visibility 0.
 
-    Raises ValueError for a motion without a face, which `Presence.resolve` fills in before, and for motions whose parts
-    differ in shape.
+    mirrored: for each, whether it is that of the driver's mirror image; empty: none is. Raises ValueError for a motion
+    without a face, which `Presence.resolve` fills in before, and for motions whose parts differ in shape.
     """
-    rows = []
-    for motion in motions:
-        if motion.face is None:
-            raise ValueError("a motion without a face cannot be drawn")
-        body = _NO_BODY if motion.body is None else motion.body
-        rows.append((motion.face, body, *(getattr(motion, name) for name in _OTHER_PARTS)))
-    shapes = [part.shape for part in rows[0]]
+    rows = [_parts_of(motion) for motion in motions]
+    shapes = tuple(part.shape for part in rows[0])
     if any(part.shape != shape for row in rows for part, shape in zip(row, shapes, strict=True)):
         raise ValueError("motions differ in what they measure")
-    sizes = [part.size for part in rows[0]]
     # All in one tensor, which is uploaded once: dozens of small ones cost more than retargeting.
-    values = np.concatenate([part.ravel() for row in rows for part in row], dtype=np.float32)
-    parts = upload(torch.from_numpy(values), torch.device(device)).view(len(rows), -1).split(sizes, 1)
-    return Driver(*(part.unflatten(1, shape) for part, shape in zip(parts, shapes, strict=True)))
+    values = np.concatenate([part.ravel() for row in rows for part in row], dtype=np.float32).reshape(len(rows), -1)
+    for row, is_mirrored in zip(values, mirrored, strict=False):
+        if is_mirrored:
+            source, sign = _mirror(shapes)
+            row[:] = row[source] * sign
+    parts = upload(torch.from_numpy(values), torch.device(device)).split([math.prod(shape) for shape in shapes], 1)
+    return Driver(*(part.view(-1, *shape) for part, shape in zip(parts, shapes, strict=True)))
+
+
+def halves(drivers: Driver) -> tuple[Driver, Driver]:
+    """The first and the second half of a batch."""
+    parts = [getattr(drivers, part.name) for part in fields(drivers)]
+    half = len(drivers.face) // 2
+    return Driver(*(part[:half] for part in parts)), Driver(*(part[half:] for part in parts))
+
+
+def _parts_of(motion: Motion) -> tuple[np.ndarray, ...]:
+    """The parts of a motion in the order of the fields of `Driver`."""
+    if motion.face is None:
+        raise ValueError("a motion without a face cannot be drawn")
+    body = _NO_BODY if motion.body is None else motion.body
+    return motion.face, body, *(getattr(motion, name) for name in _OTHER_PARTS)
+
+
+@cache
+def _mirror(shapes: tuple[tuple[int, ...], ...]) -> tuple[np.ndarray, np.ndarray]:
+    """`Motion.mirrored` of a motion whose parts of these shapes lie one after another: from where each number comes,
+    and its factor, 1 or −1.
+    """
+    numbers = np.arange(1, sum(map(math.prod, shapes)) + 1, dtype=np.float32)  # all of them exact
+    pieces = np.split(numbers, np.cumsum([math.prod(shape) for shape in shapes])[:-1])
+    face, body, *others = (piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True))
+    named: dict[str, Any] = dict(zip(_OTHER_PARTS, others, strict=True))
+    motion = Motion(0.0, face, body=body, **named)
+    moved = np.concatenate([part.ravel() for part in _parts_of(motion.mirrored())])
+    return np.abs(moved).astype(np.int64) - 1, np.sign(moved)

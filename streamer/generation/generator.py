@@ -18,7 +18,7 @@ from models.closeups.inputs import (
     make_inputs,
     make_references,
 )
-from models.closeups.lids import may_be_shut
+from models.closeups.lids import may_be_shut, open_shares
 from models.closeups.patches import Patch, drawn_eye_patches, drawn_mouth_patch, make_patches
 from models.closeups.tongue import any_tongue, tongue_patch
 from models.closeups.whole_eyes import any_whole, whole_eye_patches
@@ -134,7 +134,7 @@ class GeometryGenerator:
             guidance = make_guidance(rig, pose)
             for recorded in (self._mouth, self._eyes, self._tongue):  # here, not in the first live frames
                 recorded((rig, reference), pose, guidance)
-            if any_whole(MovingPicture.of(rig, pose, guidance)):
+            if any_whole(pose.whole_eyes):
                 self._whole_eyes((rig,), pose, guidance)
         return reference
 
@@ -156,10 +156,9 @@ class GeometryGenerator:
                 patches.append(self._mouth((rig, reference), pose, guidance))
             if lids_close:
                 patches += self._eyes((rig, reference), pose, guidance)
-        moving = MovingPicture.of(rig, pose, guidance)
-        if any_whole(moving):
+        if any_whole(pose.whole_eyes):
             patches += self._whole_eyes((rig,), pose, guidance)
-        if any_tongue(moving):
+        if any_tongue(pose.tongue):
             reference = Reference.stack([state.reference for state in states])
             patches.append(self._tongue((rig, reference), pose, guidance))
         return Prediction(None, patches) if patches else None
@@ -245,10 +244,10 @@ class NetworkGenerator(Generic[StateT]):
         """The edit at its strength, and the close-ups' patches. driver_mouth: the pose's `mouth`."""
         mouth, eyes = make_inputs(subject, closeups)
         outputs = run_closeups(mouth, eyes)
-        patches = make_patches(mouth, eyes, outputs, closeups, subject, driver_mouth, may_be_shut(eyes))
-        if any_whole(subject):
+        patches = make_patches(mouth, eyes, outputs, closeups, subject, driver_mouth, may_be_shut(open_shares(eyes)))
+        if any_whole(subject.whole_eyes):
             patches += whole_eye_patches(subject)
-        if any_tongue(subject):
+        if any_tongue(subject.tongue):
             patches.append(tongue_patch(subject, closeups[0]))
         return Prediction(at_strength(edit), patches)
 

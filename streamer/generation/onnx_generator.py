@@ -71,9 +71,11 @@ def propagate_edit(edit: Edit, then: Tensor, now: Tensor) -> Edit:
     return Edit(flow=moved[:, :2], alpha=moved[:, 2:], keep=keep, paint=paint)
 
 
-def picture_flow(rig: Rig, focus_flow: Tensor, box: Tensor) -> Tensor:
-    """The flow of `guidance_maps`, which every frame needs, while the rest is for the transformer alone."""
-    return into_picture(focus_flow, rig, box)
+def drawn_edit(rig: Rig, edit: Edit, then: Tensor, focus_flow: Tensor, box: Tensor) -> Edit:
+    """An edit that was predicted for the flow `then`, as it is drawn in a frame with this guidance: propagated, at its
+    strength.
+    """
+    return at_strength(propagate_edit(edit, then, into_picture(focus_flow, rig, box)))
 
 
 def network_maps(rig: Rig, guidance: Guidance) -> tuple[Tensor, Tensor]:
@@ -117,8 +119,8 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
         self._no_frame = (np.zeros(empty, np.float32), np.zeros(empty, np.float32))
 
         self._maps = RecordedFunction(network_maps)
-        self._flow = RecordedFunction(picture_flow)
-        self._propagate = RecordedFunction(propagate_edit)
+        self._drawn = RecordedFunction(drawn_edit)
+        self._strength = RecordedFunction(at_strength)
         self._closeups_around = RecordedCloseups()
 
     def encode_reference(self, rig: Rig, views: Sequence[View] = ()) -> Reference:
@@ -126,26 +128,26 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
         pose = rest_pose(rig)
         guidance = make_guidance(rig, pose)
         self._maps((rig,), guidance)
-        self._flow((rig,), guidance.focus_flow, guidance.box)
         self._closeups_around.record(rig, reference, pose, guidance, self._run_closeups)
         return reference
 
     def at_rest(self, reference: Reference, rig: Rig, pose: Pose, guidance: Guidance) -> Prediction:
-        flow, side = self._flow((rig,), guidance.focus_flow, guidance.box), self.config.side
+        flow, side = into_picture(guidance.focus_flow, rig, guidance.box), self.config.side
         keep, paint = torch.ones(1, 1, side, side), torch.zeros(1, 3, side, side)
         edit = Edit(torch.zeros_like(flow), keep, paint, torch.zeros_like(flow[:, :1]))
-        if self._transformer_thread is not None:
-            edit = self._propagate((), edit, flow, flow)
-        return Prediction(edit, self._closeups_around.patches(rig, reference, pose, guidance, self._run_closeups))
+        live = self._transformer_thread is not None
+        drawn = self._drawn_edit(rig, (edit, flow if live else None), guidance)
+        return Prediction(drawn, self._closeups_around.patches(rig, reference, pose, guidance, self._run_closeups))
 
     def predict(self, states: Sequence[OnnxState], rig: Rig, pose: Pose, guidance: Guidance) -> Prediction:
         if len(states) > 1:
             return super().predict(states, rig, pose, guidance)
-        flow = partial(self._flow, (rig,), guidance.focus_flow, guidance.box)
-        edit = self._edit_of(states[0], partial(self._maps, (rig,), guidance), flow, guidance)
+        state = states[0]
+        edit = self._drawn_edit(
+            rig, self._newest_edit(state, partial(self._maps, (rig,), guidance), guidance), guidance
+        )
         run = partial(self._closeups_of, states)
-        patches = self._closeups_around.patches(rig, states[0].reference, pose, guidance, run)
-        return Prediction(at_strength(edit), patches)
+        return Prediction(edit, self._closeups_around.patches(rig, state.reference, pose, guidance, run))
 
     def open(self, reference: Reference) -> OnnxState:
         return OnnxState(reference, deque(maxlen=self.config.ring))
@@ -153,24 +155,20 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
     def _predict_edit(self, states: Sequence[OnnxState], maps: Tensor, layers: Tensor, guidance: Guidance) -> Edit:
         edits = []
         for i, state in enumerate(states):
-            own, flow = (maps[i : i + 1], layers[i : i + 1]), maps[i : i + 1, MAP_FLOW]
-            edits.append(self._edit_of(state, partial(_given, own), partial(_given, flow), guidance.pick(i)))
+            own = maps[i : i + 1], layers[i : i + 1]
+            edit, then = self._newest_edit(state, partial(_given, own), guidance.pick(i))
+            edits.append(edit if then is None else propagate_edit(edit, then, own[0][:, MAP_FLOW]))
         return Edit.stack(edits)
 
-    def _edit_of(
-        self,
-        state: OnnxState,
-        make_maps: Callable[[], tuple[Tensor, Tensor]],
-        make_flow: Callable[[], Tensor],
-        guidance: Guidance,
-    ) -> Edit:
-        """The edit for one stream's frame: live, the newest transformer output propagated by the flow.
+    def _newest_edit(
+        self, state: OnnxState, make_maps: Callable[[], tuple[Tensor, Tensor]], guidance: Guidance
+    ) -> tuple[Edit, Tensor | None]:
+        """The newest transformer output for one stream's frame; live, with the flow from which it is to be propagated.
 
-        make_maps: `network_maps`, called where the transformer runs. make_flow: `picture_flow`, called where it is
-        propagated.
+        make_maps: `network_maps`, called where the transformer runs.
         """
         if self._transformer_thread is None:
-            return self._run_transformer(state, *make_maps(), guidance)[0]
+            return self._run_transformer(state, *make_maps(), guidance)[0], None
         now = self._clock()
         if state.last_edit is None:
             state.last_edit = self._run_transformer(state, *make_maps(), guidance)
@@ -180,7 +178,14 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
         if state.pending is None and now >= state.next_at:
             state.pending = self._transformer_thread.submit(self._run_transformer, state, *make_maps(), guidance)
             state.requested_at = now
-        return self._propagate((), *state.last_edit, make_flow())
+        return state.last_edit
+
+    def _drawn_edit(self, rig: Rig, newest: tuple[Edit, Tensor | None], guidance: Guidance) -> Edit:
+        """What `_newest_edit` returned, as it is drawn."""
+        edit, then = newest
+        if then is None:
+            return self._strength((), edit)
+        return self._drawn((rig,), edit, then, guidance.focus_flow, guidance.box)
 
     @torch.inference_mode()
     def _run_transformer(

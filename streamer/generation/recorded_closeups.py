@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor
 
 from models.closeups.inputs import CloseupInput, MovingPicture, make_inputs
-from models.closeups.lids import may_be_shut
+from models.closeups.lids import may_be_shut, open_shares
 from models.closeups.patches import Patch, make_patches
 from models.closeups.tongue import any_tongue
 from models.closeups.whole_eyes import any_whole
@@ -31,30 +31,32 @@ class RecordedCloseups:
 
     def record(self, rig: Rig, reference: Reference, pose: Pose, guidance: Guidance, run: RunCloseups) -> None:
         """Record all that frames of a picture may need, with one of them as an example."""
-        mouth, eyes = self._inputs((rig, reference), pose, guidance)
+        mouth, eyes, _ = self._inputs((rig, reference), pose, guidance)
         outputs = run(mouth, eyes)
         for lids in (False, True):
             self._patches((rig, reference), mouth, eyes, outputs, pose, guidance, lids)
         self._tongue((rig, reference), pose, guidance)
-        if any_whole(MovingPicture.of(rig, pose, guidance)):
+        if any_whole(pose.whole_eyes):
             self._whole_eyes((rig,), pose, guidance)
 
     def patches(self, rig: Rig, reference: Reference, pose: Pose, guidance: Guidance, run: RunCloseups) -> list[Patch]:
         """The patches of a frame. run: the close-ups' network."""
-        mouth, eyes = self._inputs((rig, reference), pose, guidance)
+        mouth, eyes, shares = self._inputs((rig, reference), pose, guidance)
         outputs = run(mouth, eyes)
-        patches = self._patches((rig, reference), mouth, eyes, outputs, pose, guidance, may_be_shut(eyes))
-        moving = MovingPicture.of(rig, pose, guidance)
-        if any_whole(moving):
+        patches = self._patches((rig, reference), mouth, eyes, outputs, pose, guidance, may_be_shut(shares))
+        if any_whole(pose.whole_eyes):
             patches = [*patches, *self._whole_eyes((rig,), pose, guidance)]
-        if any_tongue(moving):
+        if any_tongue(pose.tongue):
             patches = [*patches, self._tongue((rig, reference), pose, guidance)]
         return patches
 
 
-def closeup_inputs(rig: Rig, reference: Reference, pose: Pose, guidance: Guidance) -> tuple[CloseupInput, CloseupInput]:
-    """`make_inputs` for a picture."""
-    return make_inputs(MovingPicture.of(rig, pose, guidance), reference.closeups)
+def closeup_inputs(
+    rig: Rig, reference: Reference, pose: Pose, guidance: Guidance
+) -> tuple[CloseupInput, CloseupInput, Tensor]:
+    """`make_inputs` for a picture, and the `open_shares` of its eyes."""
+    mouth, eyes = make_inputs(MovingPicture.of(rig, pose, guidance), reference.closeups)
+    return mouth, eyes, open_shares(eyes)
 
 
 def closeup_patches(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
@@ -41,17 +41,21 @@ class RecordedFunction(Generic[Result]):
         self._without_picture: dict[tuple[Any, ...], _Recording] = {}
 
     def __call__(self, pictures: tuple[Any, ...], *inputs: Any) -> Result:
-        leaves = list(_leaves(inputs))
-        tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
-        if not tensors or choose("auto", *tensors, backends=("numba",)) != "numba":
+        tensors: list[Tensor] = []
+        leaves: list[Any] = []
+        _collect(inputs, tensors, leaves)
+        compared = tensors if torch.is_grad_enabled() else tensors[:1]  # of all, whether one needs a gradient
+        if not tensors or choose("auto", *compared, backends=("numba",)) != "numba":
             return self._function(*pictures, *inputs)
-        form = tuple(leaf.shape if isinstance(leaf, Tensor) else leaf for leaf in leaves)
+        form = tuple(leaves)
         recordings: Any = self._recordings if pictures else self._without_picture
         for number, picture in enumerate(pictures, 1):
-            recordings = recordings.setdefault(picture, {} if number == len(pictures) else WeakKeyDictionary())
-        if form not in recordings:
-            recordings[form] = self._record(pictures, inputs, tensors)
-        recording = recordings[form]
+            if picture not in recordings:
+                recordings[picture] = {} if number == len(pictures) else WeakKeyDictionary()
+            recordings = recordings[picture]
+        recording = recordings.get(form)
+        if recording is None:
+            recording = recordings[form] = self._record(pictures, inputs, tensors)
         if recording.tape is None:
             return self._function(*pictures, *inputs)
         results = iter(recording.tape(*tensors))
@@ -72,14 +76,20 @@ class RecordedFunction(Generic[Result]):
         return _Recording(tape, map_tensors(results[-1], lambda _: torch.empty(0)))
 
 
-def _leaves(tree: Any) -> Iterator[Any]:
-    """Tensors and all else that is no structure, in the order of `iter_tensors`."""
+def _collect(tree: Any, tensors: list[Tensor], form: list[Any]) -> None:
+    """Append all tensors of a tree to `tensors`, in the order of `iter_tensors`, and to `form` their shapes and all
+    else that is no structure.
+    """
     if isinstance(tree, Tensor):
-        yield tree
+        tensors.append(tree)
+        form.append(tree.shape)
         return
     names = field_names(tree.__class__)
-    if names is None and not isinstance(tree, (list, tuple)):
-        yield tree
-        return
-    for part in tree if names is None else (getattr(tree, name) for name in names):
-        yield from _leaves(part)
+    if names is not None:
+        for name in names:
+            _collect(getattr(tree, name), tensors, form)
+    elif isinstance(tree, (list, tuple)):
+        for part in tree:
+            _collect(part, tensors, form)
+    else:
+        form.append(tree)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from streamer.generation.transfer import upload
 from streamer.rigging.canvas import Rect
 from streamer.rigging.framing import Framing, Layout, canvas_crop, output_size
 
+KEPT = 32  # layouts and framings whose bounds are kept
 NO_BOUNDS = (0.0, 0.0, 0.0, 1.0, -UNBOUNDED, -UNBOUNDED, UNBOUNDED, UNBOUNDED)  # a head and the sides of its frame
 
 
@@ -80,13 +82,17 @@ def canvas_sides(layout: Layout, rect: Rect) -> tuple[float, float, float, float
 def frame_bounds(layouts: Sequence[Layout | None], controls: Sequence[Controls], device: torch.device) -> FrameBounds:
     """The heads and frames of B sessions on the device; without bounds where a session does not keep its head in."""
     rows = [
-        (*layout.hair, *canvas_sides(layout, shown_rect(layout, chosen.framing)))
-        if layout is not None and chosen.keep_in_frame
-        else NO_BOUNDS
+        _head_and_sides(layout, chosen.framing) if layout is not None and chosen.keep_in_frame else NO_BOUNDS
         for layout, chosen in zip(layouts, controls, strict=True)
     ]
     head, sides = upload(torch.tensor(rows, dtype=torch.float32), device).split(4, -1)
     return FrameBounds(head, sides)
+
+
+@lru_cache(maxsize=KEPT)
+def _head_and_sides(layout: Layout, framing: Framing) -> tuple[float, ...]:
+    """A row of `frame_bounds`, which seldom changes."""
+    return *layout.hair, *canvas_sides(layout, shown_rect(layout, framing))
 
 
 def _resize(plane: Image, width: int, height: int) -> Image:

@@ -3,7 +3,7 @@
 import torch
 
 from models.closeups.inputs import FINE_FACTOR, CloseupReference, make_references
-from models.closeups.lids import lid_skin, may_be_shut
+from models.closeups.lids import lid_skin, may_be_shut, open_shares
 from models.closeups.patches import CloseupEdit, cover_edit
 from models.closeups.window import RIGHT_EYE_VIEW
 from models.config import PRESETS
@@ -25,8 +25,8 @@ def test_lids_of_an_open_eye_are_left_to_the_warp() -> None:
     side = PRESETS["tiny"].eye_side * FINE_FACTOR
     assert colour.shape == (2, 3, side, side) and cover.shape == (2, 1, side, side)
     assert float(cover.max()) < 1e-3
-    assert not may_be_shut(closing_eyes(rig, 1.0))
-    assert may_be_shut(closing_eyes(rig, 0.2))
+    assert not may_be_shut(open_shares(closing_eyes(rig, 1.0)))
+    assert may_be_shut(open_shares(closing_eyes(rig, 0.2)))
 
 
 @torch.inference_mode()

@@ -19,7 +19,7 @@ from models.closeups.inputs import (
     make_references,
     sample,
 )
-from models.closeups.lids import may_be_shut
+from models.closeups.lids import may_be_shut, open_shares
 from models.closeups.patches import Patch, apply_edit, driver_mouth, influence, make_edit, make_patches
 from models.closeups.window import MOUTH_VIEW, Window, window_fade
 from models.compositor import compose
@@ -149,7 +149,7 @@ def test_make_patches_gives_each_picture_of_a_batch_the_mouth_of_its_driver() ->
         paint = torch.full((count, 3, side, side), 0.5)
         outputs += [torch.zeros(count, 2, side // 2, side // 2), torch.ones(count, 1, side, side), paint]
     moving = MovingPicture.of(rigs, pose, make_guidance(rigs, pose))
-    patches = make_patches(mouth, eyes, outputs, references, moving, pose.mouth, may_be_shut(eyes))
+    patches = make_patches(mouth, eyes, outputs, references, moving, pose.mouth, may_be_shut(open_shares(eyes)))
     edit = Edit(*(torch.zeros(2, k, n, n) for k, n in ((2, GUIDE_SIDE), (1, 128), (3, 128), (1, GUIDE_SIDE))))
     edit = replace(edit, keep=1 - edit.keep)
     picture = compose(rigs, make_guidance(rigs, pose), edit, None, patches)[:, :3].mean(1)

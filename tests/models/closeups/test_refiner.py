@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from models.closeups.inputs import make_references
-from models.closeups.lids import may_be_shut
+from models.closeups.lids import may_be_shut, open_shares
 from models.closeups.patches import make_patches
 from models.closeups.refiner import Closeups
 from models.compositor import compose
@@ -22,7 +22,9 @@ def test_closeups_untrained_almost_keep_the_picture() -> None:
     network = Closeups(SMALL).eval()
     outputs = network(mouth.maps, mouth.landmarks, eyes.maps, eyes.landmarks)
     references = make_references(rig.image, rig.face, rig.head, SMALL)
-    patches = make_patches(mouth, eyes, outputs, references, at_rest(rig), rest_pose(rig).mouth, may_be_shut(eyes))
+    patches = make_patches(
+        mouth, eyes, outputs, references, at_rest(rig), rest_pose(rig).mouth, may_be_shut(open_shares(eyes))
+    )
     assert [patch.edit.keep.shape[-1] for patch in patches] == [32, 16, 16]
     guidance = make_guidance(rig, rest_pose(rig))
     plain, refined = (compose(rig, guidance, None, None, some) for some in ((), patches))

@@ -42,7 +42,7 @@ def cover(patch: Patch) -> Tensor:
 def test_a_tongue_that_is_in_changes_no_bit(rig: Rig) -> None:
     """On a device it is always drawn."""
     moving, patch = drawn(rig, 0.0)
-    assert not any_tongue(moving) and bool((patch.edit.keep == 1).all()) and not patch.edit.influence.any()
+    assert not any_tongue(moving.tongue) and bool((patch.edit.keep == 1).all()) and not patch.edit.influence.any()
     guidance = make_guidance(rig, rest_pose(rig))
     assert torch.equal(compose(rig, guidance), compose(rig, guidance, patches=[patch]))
 

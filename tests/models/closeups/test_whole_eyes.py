@@ -47,7 +47,7 @@ def test_a_glance_moves_the_eye_and_not_what_is_far_from_it() -> None:
 @torch.inference_mode()
 def test_patches_cover_nothing_of_eyes_with_lids_or_at_rest() -> None:
     moving = at_rest(drawn_face(128))
-    assert not any_whole(moving)
+    assert not any_whole(moving.whole_eyes)
     open_share, shut = torch.tensor([1.0, 0, 0, 1]).expand(1, 2, 4), torch.tensor([0.15, 0, 0, 1]).expand(1, 2, 4)
     for eyes, covers in ((open_share, False), (shut * torch.tensor([1.0, 1, 1, 0]), False), (shut, True)):
         patches = whole_eye_patches(replace(moving, whole_eyes=eyes))

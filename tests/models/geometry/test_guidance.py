@@ -8,8 +8,8 @@ from kernels.outline import continue_outwards
 from kernels.sampling import resize_map
 from kernels.warp.reference import sharpen_coverage
 from models.config import GUIDE_SIDE, MOTION_TOKEN_WIDTH, MOTION_TOKENS
-from models.geometry.grid import to_box
-from models.geometry.guidance import FLOW_REACH, make_guidance
+from models.geometry.grid import sample_planes, to_box, unit_planes
+from models.geometry.guidance import FLOW_REACH, make_guidance, person_alpha
 from models.geometry.head_surface import FINER
 from models.geometry.openings import LIP_PAIRS
 from models.geometry.retarget import rest_pose, retarget
@@ -25,7 +25,8 @@ def test_guidance_has_its_shapes_and_ranges(small_rig: Rig) -> None:
     assert guidance.canonical.shape == (1, 3, GUIDE_SIDE, GUIDE_SIDE)
     assert guidance.openings.shape == (1, 2, GUIDE_SIDE, GUIDE_SIDE)
     assert guidance.tokens.shape == (1, MOTION_TOKENS, MOTION_TOKEN_WIDTH)
-    for share in (guidance.alpha, guidance.focus_alpha, guidance.head_coverage, guidance.confidence, guidance.openings):
+    alpha = person_alpha(small_rig, guidance)
+    for share in (alpha, guidance.head_coverage, guidance.confidence, guidance.openings):
         assert share.min() >= 0 and share.max() <= 1
 
 
@@ -103,4 +104,5 @@ def test_flow_opens_no_gap_at_the_canvas_border() -> None:
     pose = retarget(rig, driver(0.28, shift=(0.0, -0.2, 0.0)), driver(0.28))
     guidance = make_guidance(rig, pose)
     bottom = guidance.flow[0, 1, -1] + (1 - 1 / GUIDE_SIDE)
-    assert bottom[guidance.alpha[0, 0, -1] > 0.5].max() < 1.0 + 1e-3
+    alpha = sample_planes(rig.body_matte, unit_planes(GUIDE_SIDE, guidance.flow.device) + guidance.flow)
+    assert bottom[alpha[0, 0, -1] > 0.5].max() < 1.0 + 1e-3

@@ -1,13 +1,13 @@
 """Motions of several people become one batch of tensors of the shapes that the generator expects."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 import torch
 
 from models.geometry.turn_limit import about_axis
-from models.motion import MOUTH_COLUMNS, MOUTH_ROWS, SHADE_SIDE
+from models.motion import MOUTH_COLUMNS, MOUTH_ROWS, SHADE_SIDE, Driver
 from streamer.generation.controls import Controls
 from streamer.generation.driver_batch import DriverBatch, to_driver, to_offsets, to_strength
 from streamer.tracking.head_pose import CANONICAL
@@ -70,3 +70,19 @@ def test_controls_that_change_are_followed() -> None:
     assert [float(batch.strength.head) for batch in batches] == [0.5, 1.0, 0.5]
     assert batches[0].offsets is not None and batches[1].offsets is not None
     assert torch.allclose(2 * batches[0].offsets.turn, batches[1].offsets.turn)
+
+
+def test_a_mirrored_batch_has_the_numbers_of_mirrored_motions() -> None:
+    noise = np.random.default_rng(3)
+    plain = Motion.still(CANONICAL, np.ones((33, 4)))
+    whole = replace(plain, **{
+        name: noise.standard_normal(getattr(plain, name).shape).astype(np.float32)
+        for name in ("face", "body", "hands", "torso", "shade", "mouth", "lids", "correction", "extras")
+    })  # fmt: skip
+    lost = Motion.still(CANONICAL)  # without a body
+    controls = [Controls(mirror=True), Controls(mirror=False)]
+    batch = DriverBatch.of([whole, whole], [lost, lost], controls, torch.device("cpu"))
+    for found, motion in ((batch.current, whole), (batch.neutral, lost)):
+        expected = to_driver([motion.mirrored(), motion], "cpu")
+        for part in fields(Driver):
+            torch.testing.assert_close(getattr(found, part.name), getattr(expected, part.name), rtol=0, atol=0)
