@@ -8,6 +8,8 @@ from torch import Tensor
 from kernels.sampling.numba_kernel import ONE, ZERO, compiled, part
 from kernels.tape.opaque import recorded_whole
 
+BLOCK = 32  # columns
+
 
 @recorded_whole
 def continue_outwards(maps: Tensor, covered: Tensor, reach: int) -> Tensor:
@@ -23,37 +25,48 @@ def continue_outwards(maps: Tensor, covered: Tensor, reach: int) -> Tensor:
 def continue_maps(maps, covered, reach, out):  # type: ignore[no-untyped-def]
     """One picture's maps (K, n, n) into out, which holds a copy of them; covered: (n, n)."""
     size = covered.shape[0]
-    rows = np.zeros(size + 2 * reach, np.float32), np.empty(size, np.float32), np.empty(size, np.float32)
-    continue_rows(maps, covered, reach, rows, out)
+    columns = np.zeros(size + 2 * reach, np.float32), np.zeros(size + 2 * reach, np.float32)
+    continue_rows(maps, covered, reach, columns, np.empty(size, np.float32), np.empty(size, np.float32), out)
 
 
 @part
-def continue_rows(maps, covered, reach, rows, out):  # type: ignore[no-untyped-def]
-    """`continue_maps`. rows: arrays that are overwritten, (n + 2 · reach,) with ends of 0, (n,) and (n,)."""
-    padded, counts, sums = rows
-    size = covered.shape[0]
-    middle = padded[reach : reach + size]
-    for y in range(size):
-        top, bottom = max(y - reach, 0), min(y + reach + 1, size)
-        middle[:] = ZERO
-        for row in range(top, bottom):
-            count_covered(covered[row], middle)
-        add_neighbours(padded, 2 * reach + 1, counts)
-        if not is_beside_outline(covered[y], counts):
+def continue_rows(maps, covered, reach, columns, counts, sums, out):  # type: ignore[no-untyped-def]
+    """`continue_maps`. columns: two arrays (n + 2 · reach,) of 0, and counts, sums: (n,), all of which are overwritten.
+
+    How many cells of each column are covered is told by one row more and one less than for the row before; all else is
+    computed in the blocks of columns that the outline passes.
+    """
+    heights, values = columns
+    size, window = covered.shape[0], 2 * reach + 1
+    middle = heights[reach : reach + size]
+    for y in range(-reach, size):
+        if y + reach < size:
+            count_covered(covered[y + reach], ONE, middle)
+        if y - reach > 0:
+            count_covered(covered[y - reach - 1], -ONE, middle)
+        if y < 0:
             continue
-        for k in range(maps.shape[0]):
-            middle[:] = ZERO
-            for row in range(top, bottom):
-                add_covered(maps[k, row], covered[row], middle)
-            add_neighbours(padded, 2 * reach + 1, sums)
-            fill_uncovered(covered[y], counts, sums, out[k, y])
+        for start in range(0, size, BLOCK):
+            stop = min(start + BLOCK, size)
+            here = covered[y, start:stop]
+            if count_above_zero(here) == stop - start or count_above_zero(heights[start : stop + 2 * reach]) == 0:
+                continue
+            add_neighbours(heights[start : stop + 2 * reach], window, counts[start:stop])
+            left, right = max(start - reach, 0), min(stop + reach, size)
+            for k in range(maps.shape[0]):
+                inside = values[reach + left : reach + right]
+                inside[:] = ZERO
+                for row in range(max(y - reach, 0), min(y + reach + 1, size)):
+                    add_covered(maps[k, row, left:right], covered[row, left:right], inside)
+                add_neighbours(values[start : stop + 2 * reach], window, sums[start:stop])
+                fill_uncovered(here, counts[start:stop], sums[start:stop], out[k, y, start:stop])
 
 
 @part
-def count_covered(covered, sums):  # type: ignore[no-untyped-def]
-    """Add 1 to each of a row (n,) that is covered."""
+def count_covered(covered, step, sums):  # type: ignore[no-untyped-def]
+    """Add `step` to each of a row (n,) that is covered."""
     for x in range(covered.shape[0]):
-        sums[x] += ONE if covered[x] > ZERO else ZERO
+        sums[x] += step if covered[x] > ZERO else ZERO
 
 
 @part
@@ -80,17 +93,17 @@ def add_row(values, sums):  # type: ignore[no-untyped-def]
 
 
 @part
-def is_beside_outline(covered, counts):  # type: ignore[no-untyped-def]
-    """Whether any cell of a row (n,) is not covered, and has others within reach that are."""
+def count_above_zero(values):  # type: ignore[no-untyped-def]
+    """How many of a row (n,) are above 0."""
     found = 0
-    for x in range(counts.shape[0]):
-        found += (counts[x] > ZERO) & (covered[x] <= ZERO)
-    return found > 0
+    for x in range(values.shape[0]):
+        found += values[x] > ZERO
+    return found
 
 
 @part
 def fill_uncovered(covered, counts, sums, out):  # type: ignore[no-untyped-def]
-    """The mean in the cells of `is_beside_outline`; the others stay."""
+    """The mean in the cells that are not covered, and have others within reach that are; the others stay."""
     for x in range(out.shape[0]):
         mean = sums[x] / max(counts[x], ONE)
         out[x] = mean if (counts[x] > ZERO) & (covered[x] <= ZERO) else out[x]
