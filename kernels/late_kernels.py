@@ -38,12 +38,12 @@ def late_kernels() -> list[tuple[Any, str]]:
     from kernels.overlay.numba_kernel import overlay_picture  # noqa: PLC0415
     from kernels.tiles.numba_kernel import draw_picture  # noqa: PLC0415
 
-    numbers = "int64[::1]"
+    numbers, texels = "int64[::1]", "int16[:,::1]"
     row, rows, images, pieces = "float32[::1]", "float32[:,::1]", "float32[:,:,::1]", "float32[:,:,:,::1]"
     return [
-        (draw_picture, f"{rows}, int64, {pieces}, {rows}, {numbers}, {numbers}, {pieces}"),
+        (draw_picture, f"{texels}, int64, {pieces}, {rows}, {numbers}, {numbers}, {pieces}"),
         (lay_picture_over, f"{images}, {images}, {images}"),
         (lay_picture_between, f"{images}, {images}, {images}"),
         (add_window, f"{images}, {row}, {row}, {rows}, {images}"),
-        (overlay_picture, f"{images}, {row}, {images}"),
+        (overlay_picture, f"{images}, {row}, {rows}, {images}"),
     ]

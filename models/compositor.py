@@ -19,7 +19,6 @@ from models.geometry.blush import any_blush, blush_gain
 from models.geometry.grid import crop
 from models.geometry.guidance import Guidance
 from models.geometry.limb_motion import draw_limbs
-from models.geometry.limbs import first_pieces
 from models.geometry.rig import Rig
 
 MakeMaps = Callable[..., Maps]
@@ -43,7 +42,7 @@ def compose(
     background = rig.plate if background is None else background
     behind, middle, before = None, None, None
     if guidance.limbs is not None:
-        behind, middle, before = draw_limbs(first_pieces(rig.limbs, rig.pieces), guidance.limbs, rig.size).unbind(1)
+        behind, middle, before = draw_limbs(rig.limbs, guidance.limbs, rig.size).unbind(1)
     windows = [WindowMaps(one.window.as_rows(), one.edit.influence, one.edit.flow) for one in patches]
     cover = None if middle is None else middle[:, 3:]
     maps = (make_maps or drawn_maps)(rig.mouth, moving_maps(guidance), edit, windows, cover)

@@ -15,13 +15,13 @@ ZERO, ONE, HALF = (np.float32(value) for value in (0, 1, 0.5))
 
 
 @compiled
-def sample_columns(width, centre, half, size):  # type: ignore[no-untyped-def]
-    """Where the columns of the canvas lie in a map of a box, `width` cells wide: the cell to the left of each, (size,)
-    uint32, and the distance from it, (size,) 0..1.
+def sample_columns(width, centre, half, size, first, last):  # type: ignore[no-untyped-def]
+    """Where the columns of the canvas from `first` up to `last` lie in a map of a box, `width` cells wide: the cell to
+    the left of each, (n,) uint32, and the distance from it, (n,) 0..1.
     """
-    left_cell, fraction = np.empty(size, np.uint32), np.empty(size, np.float32)
-    for x in range(size):
-        position = (((np.float32(2 * x + 1) / size - ONE - centre) / half + ONE) * width - ONE) * HALF
+    left_cell, fraction = np.empty(last - first, np.uint32), np.empty(last - first, np.float32)
+    for x in range(last - first):
+        position = (((np.float32(2 * (first + x) + 1) / size - ONE - centre) / half + ONE) * width - ONE) * HALF
         position = min(max(position, ZERO), np.float32(width - 1))
         left = max(min(np.int32(position), width - 2), 0)
         left_cell[x], fraction[x] = left, position - left
@@ -30,20 +30,26 @@ def sample_columns(width, centre, half, size):  # type: ignore[no-untyped-def]
 
 @compiled
 def row_sampler(maps, centre, half, size):  # type: ignore[no-untyped-def]
-    """What `resize_rows` keeps of maps (C, h, w) of a box from row to row: `sample_columns`, the two rows of each map
-    that were stretched last (C, 2, S), one of an even and one of an odd number, which ones they are (C, 2), and whether
-    each is all one value (C, 2).
+    """`part_sampler` of whole rows."""
+    return part_sampler(maps, centre, half, size, 0, size)
+
+
+@compiled
+def part_sampler(maps, centre, half, size, first, last):  # type: ignore[no-untyped-def]
+    """What `resize_rows` keeps of maps (C, h, w) of a box from row to row, for the n columns of the canvas from `first`
+    up to `last`: `sample_columns`, the two rows of each map that were stretched last (C, 2, n), one of an even and one
+    of an odd number, which ones they are (C, 2), and whether each is all one value (C, 2).
     """
     channels = maps.shape[0]
-    left_cell, fraction = sample_columns(maps.shape[2], centre, half, size)
-    rows, uniform = np.empty((channels, 2, size), np.float32), np.zeros((channels, 2), np.bool_)
+    left_cell, fraction = sample_columns(maps.shape[2], centre, half, size, first, last)
+    rows, uniform = np.empty((channels, 2, last - first), np.float32), np.zeros((channels, 2), np.bool_)
     return left_cell, fraction, rows, np.full((channels, 2), -1), uniform
 
 
 @part
 def resize_rows(maps, v, sampler, out):  # type: ignore[no-untyped-def]
-    """One row (C, S) of resized maps (C, h, w); returns whether each channel of it is one value. v: the row's centre in
-    units of what the maps cover, −1..1. sampler: from `row_sampler`.
+    """One row (C, n) of resized maps (C, h, w); returns whether each channel of it is one value. v: the row's centre in
+    units of what the maps cover, −1..1. sampler: from `row_sampler`, or `part_sampler`.
 
     A row of a map is stretched to the canvas's columns once, for all rows of the canvas that it has a part in: reading
     two cells for each pixel costs more than all else.

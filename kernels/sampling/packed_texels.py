@@ -16,13 +16,15 @@ TEXEL_UNIT = np.float32(1 / TEXELS_PER_ONE)
 _packed = WeakTensorKeyDictionary()
 
 
-def packed_texels(texture: Tensor) -> np.ndarray:
-    """A texture (B, 4, H, W) as (B, H · W · 4) int16, channels last, in steps of `TEXEL_UNIT`; clamped to −2..2.
+def packed_texels(texture: Tensor, pieces: int | None = None) -> np.ndarray:
+    """A texture (B, 4, H, W) as (B, H · W · 4) int16, channels last, in steps of `TEXEL_UNIT`; clamped to −2..2. Of
+    several (B, K, 4, H, W) the first `pieces` as (B, pieces, H · W · 4).
 
     It is packed once, and kept as long as the tensor lives, whose values must not change.
     """
     found = _packed.get(texture)
-    if found is None:
-        steps = (texture.permute(0, 2, 3, 1) * TEXELS_PER_ONE).round_().clamp_(-(1 << 15), (1 << 15) - 1)
-        found = _packed[texture] = steps.to(torch.int16).contiguous().numpy().reshape(len(texture), -1)
+    if found is None or (pieces is not None and found.shape[1] != pieces):
+        chosen = texture if pieces is None else texture[:, :pieces]
+        steps = (chosen.movedim(-3, -1) * TEXELS_PER_ONE).round_().clamp_(-(1 << 15), (1 << 15) - 1)
+        found = _packed[texture] = steps.to(torch.int16).contiguous().flatten(-3).numpy()
     return found  # type: ignore[no-any-return]  # torch's dictionary has no types

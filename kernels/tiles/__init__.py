@@ -19,8 +19,8 @@ def draw_tiles(
 ) -> Tensor:
     """Draw K pieces into three images: (B, 3, 4, size, size) premultiplied RGB and alpha, 0..1, 0 where nothing is.
 
-    tiles: (B, K, 4, T, T) premultiplied RGB and alpha, 0..1, T at least 2. On a CPU the order (B, K, T, T, 4) in memory
-    is fastest, since no copy is made.
+    tiles: (B, ≥K, 4, T, T) premultiplied RGB and alpha, 0..1, T at least 2, of which the first K are drawn. On a CPU
+    they are kept in 16 bits as long as the tensor lives, whose values must not change.
     maps: (B, K, 3, M, M) over each piece's box, as `kernels.mesh.draw_mesh` draws them: x and y on its tile, −1..1 over
     the tile's side, and covered, 1 where the piece has its mesh and 0 elsewhere.
     boxes: (B, K, 3) centre x, y and half side of what a map spans, canvas units.
@@ -35,7 +35,12 @@ def draw_tiles(
     """
     batch, pieces = order.shape
     side, cells = tiles.shape[-1], maps.shape[-1]
-    wanted = ((batch, pieces, 4, side, side), (batch, pieces, 3, cells, cells), (batch, pieces, 3), (batch, pieces))
+    wanted = (
+        (batch, max(tiles.shape[1], pieces), 4, side, side),
+        (batch, pieces, 3, cells, cells),
+        (batch, pieces, 3),
+        (batch, pieces),
+    )
     if tuple(tuple(part.shape) for part in (tiles, maps, boxes, slot)) != wanted or side < 2:
         shapes = ", ".join(str(tuple(part.shape)) for part in (tiles, maps, boxes, slot))
         raise ValueError(f"{batch} times {pieces} pieces want as many tiles, maps, boxes and slots, got {shapes}")

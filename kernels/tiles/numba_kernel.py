@@ -9,8 +9,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kernels.sampling.numba_kernel import HALF, ONE, ZERO, cell_pair, compiled, part, resize_rows, row_sampler
+from kernels.sampling.numba_kernel import (
+    HALF,
+    ONE,
+    ZERO,
+    cell_pair,
+    compiled,
+    part,
+    part_sampler,
+    resize_rows,
+    sample_columns,
+)
 from kernels.sampling.numba_texels import sample_texels
+from kernels.sampling.packed_texels import TEXEL_UNIT, packed_texels
 from kernels.tape.opaque import recorded_whole
 from kernels.tiles.reference import IMAGES, MIN_COVERED
 
@@ -19,59 +30,70 @@ MIN_COVERED32 = np.float32(MIN_COVERED)
 
 @recorded_whole
 def draw_tiles(tiles: Tensor, maps: Tensor, boxes: Tensor, order: Tensor, slot: Tensor, size: int) -> Tensor:
-    """See `kernels.tiles.draw_tiles`."""
-    batch, pieces, _, side, _ = tiles.shape
+    """See `kernels.tiles.draw_tiles`. Tiles are packed when they are drawn for the first time."""
+    batch, pieces = order.shape
     images = torch.zeros(batch, IMAGES, 4, size, size)
-    textures = tiles.permute(0, 1, 3, 4, 2)
+    texels = packed_texels(tiles, pieces)
     parts = [part.contiguous().numpy() for part in (maps, boxes, order, slot)]
     for i in range(batch):
-        texels = textures[i].contiguous().numpy().reshape(pieces, -1)  # the first pieces of one lie together
-        draw_picture(texels, side, *(part[i] for part in parts), images[i].numpy())
+        draw_picture(texels[i], tiles.shape[-1], *(part[i] for part in parts), images[i].numpy())
     return images
 
 
 @compiled
 def draw_picture(texels, side, maps, boxes, order, slot, images):  # type: ignore[no-untyped-def]
-    """All pieces of one picture, into images (3, 4, S, S). texels: (K, side²·4); maps: (K, 3, M, M); boxes: (K, 3)."""
-    size = images.shape[2]
-    offset, texel = np.empty((2, size), np.float32), np.empty(size, np.uint32)
-    drawn, shown = np.empty((4, size), np.float32), np.empty((1, size), np.float32)
+    """All pieces of one picture, into images (3, 4, S, S). texels: (K, side²·4) int16; maps: (K, 3, M, M); boxes:
+    (K, 3).
+    """
     for k in order:
         if 0 <= slot[k] < images.shape[0]:
-            draw_piece(texels[k], side, maps[k], boxes[k], (offset, texel, drawn, shown), images[slot[k]])
+            draw_piece(texels[k], side, maps[k], boxes[k], images[slot[k]])
 
 
 @compiled
-def draw_piece(texels, side, piece_map, box, row, image):  # type: ignore[no-untyped-def]
-    """One piece over an image (4, S, S), in place. row: arrays (2, S), (S,) uint32, (4, S) and (1, S) that are
-    overwritten.
-    """
+def draw_piece(texels, side, piece_map, box, image):  # type: ignore[no-untyped-def]
+    """One piece over an image (4, S, S), in place. All of its rows have the columns of its box alone."""
     size = image.shape[1]
-    of_position = row_sampler(piece_map[:2], box[0], box[2], size)
-    of_shown = row_sampler(piece_map[2:], box[0], box[2], size)
-    draw_rows(texels, side, piece_map, box, (of_position, of_shown), covered_cells(piece_map[2]), row, image)
+    west, east = covered_cells(piece_map[2])
+    left, right = pixels_of_cells(west.min(), east.max(), piece_map.shape[2], box[0], box[2], size)
+    if left >= right:
+        return
+    width = right - left
+    samplers = (
+        part_sampler(piece_map[:2], box[0], box[2], size, left, right),
+        part_sampler(piece_map[2:], box[0], box[2], size, left, right),
+    )
+    row = (
+        np.empty((2, width), np.float32), np.empty(width, np.uint32), np.empty((4, width), np.float32),
+        np.empty((1, width), np.float32),
+    )  # fmt: skip
+    draw_rows(texels, side, piece_map, box, samplers, (west, east), left, row, image)
 
 
 @part
-def draw_rows(texels, side, piece_map, box, samplers, cells, row, image):  # type: ignore[no-untyped-def]
-    """`draw_piece`. samplers: of positions and of coverage, from `row_sampler`. cells: from `covered_cells`."""
+def draw_rows(texels, side, piece_map, box, samplers, cells, left, row, image):  # type: ignore[no-untyped-def]
+    """`draw_piece`. samplers: of positions and of coverage, from `part_sampler`. cells: from `covered_cells`. left: the
+    first column. row: arrays that are overwritten.
+    """
     of_position, of_shown = samplers
     west, east = cells
     offset, texel, drawn, shares = row
     shown, cell, size = shares[0], of_shown[0], image.shape[1]
-    left, right = pixels_in_box(box[0], box[2], size)
     top, bottom = pixels_in_box(box[1], box[2], size)
     for y in range(top, bottom):
         v = (np.float32(2 * y + 1) / size - ONE - box[1]) / box[2]
         above, below, _ = cell_pair(v, piece_map.shape[1])
-        start, stop = pixels_of_cells(min(west[above], west[below]), max(east[above], east[below]), cell, left, right)
+        first_cell, last_cell = min(west[above], west[below]), max(east[above], east[below])
+        if first_cell > last_cell:
+            continue
+        start, stop = columns_of_cells(first_cell, last_cell, cell)
         resize_rows(piece_map[2:], v, of_shown, shares)
         first, last = covered_span(shown, start, stop)
         if first < last:
             resize_rows(piece_map[:2], v, of_position, offset)
             locate_tile(side, offset, first, last, texel, shown)
-            sample_texels(texels, ONE, side, texel, offset, first, last, drawn)
-            lay_over(drawn, shown, first, last, y, image)
+            sample_texels(texels, TEXEL_UNIT, side, texel, offset, first, last, drawn)
+            lay_over(drawn, shown, first, last, y, left, image)
 
 
 @part
@@ -101,12 +123,24 @@ def covered_cells(covered):  # type: ignore[no-untyped-def]
     return first, last
 
 
-@part
-def pixels_of_cells(first_cell, last_cell, cell, left, right):  # type: ignore[no-untyped-def]
-    """Those pixels from `left` up to `right` that have one of the cells on one of their sides: the first, and the one
-    after the last. cell: (S,) the cell to the left of each.
+@compiled
+def pixels_of_cells(first_cell, last_cell, cells, centre, half, size):  # type: ignore[no-untyped-def]
+    """Those columns of a box with so many cells that have one of the given cells on one of their sides: the first, and
+    the one after the last.
     """
-    first, last = left, right
+    left, right = pixels_in_box(centre, half, size)
+    if left >= right or first_cell > last_cell:
+        return left, left
+    start, stop = columns_of_cells(first_cell, last_cell, sample_columns(cells, centre, half, size, left, right)[0])
+    return left + start, left + stop
+
+
+@part
+def columns_of_cells(first_cell, last_cell, cell):  # type: ignore[no-untyped-def]
+    """Those columns that have one of the cells on one of their sides: the first, and the one after the last. cell: (n,)
+    the cell to the left of each.
+    """
+    first, last = 0, cell.shape[0]
     while first < last and cell[first] + 1 < first_cell:
         first += 1
     while first < last and cell[last - 1] > last_cell:
@@ -145,11 +179,16 @@ def locate_tile(side, offset, first, last, texel, shown):  # type: ignore[no-unt
 
 
 @part
-def lay_over(drawn, shown, first, last, y, image):  # type: ignore[no-untyped-def]
-    """Compose samples (4, S), each by its share, over row y of premultiplied colours (4, S, S), in place."""
-    for x in range(first, last):
-        rest = ONE - shown[x] * drawn[3, x]
-        image[0, y, x] = shown[x] * drawn[0, x] + rest * image[0, y, x]
-        image[1, y, x] = shown[x] * drawn[1, x] + rest * image[1, y, x]
-        image[2, y, x] = shown[x] * drawn[2, x] + rest * image[2, y, x]
-        image[3, y, x] = shown[x] * drawn[3, x] + rest * image[3, y, x]
+def lay_over(drawn, shown, first, last, y, left, image):  # type: ignore[no-untyped-def]
+    """Compose samples (4, n), each by its share, over row y of premultiplied colours (4, S, S), in place, from column
+    `left` on.
+    """
+    for c in range(4):
+        lay_colour_over(drawn[c, first:last], drawn[3, first:last], shown[first:last], image[c, y, left + first :])
+
+
+@part
+def lay_colour_over(above, alpha, shown, below):  # type: ignore[no-untyped-def]
+    """One channel of `lay_over`, (n,) over the first n of a row."""
+    for x in range(above.shape[0]):
+        below[x] = shown[x] * above[x] + (ONE - shown[x] * alpha[x]) * below[x]

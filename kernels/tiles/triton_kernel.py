@@ -82,7 +82,7 @@ def _draw_tiles_kernel(  # type: ignore[no-untyped-def]
 
 def draw_tiles(tiles: Tensor, maps: Tensor, boxes: Tensor, order: Tensor, slot: Tensor, size: int) -> Tensor:
     """See `kernels.tiles.draw_tiles`. Tiles may have any strides."""
-    batch, pieces, _, side, _ = tiles.shape
+    (batch, pieces), side = order.shape, tiles.shape[-1]
     images = torch.empty(batch, IMAGES, 4, size, size, device=tiles.device, dtype=torch.float32)
     maps, boxes, order, slot = (part.contiguous() for part in (maps, boxes, order, slot))
     with launching("draw_tiles", tiles.device):

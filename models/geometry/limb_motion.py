@@ -97,7 +97,7 @@ def move_limbs(
 
 def draw_limbs(limbs: Limbs, moved: MovedLimbs, size: int) -> Tensor:
     """Limbs that were moved as three images, behind the body, between body and head, and before all:
-    (B, 3, 4, size, size), premultiplied colours and alpha. limbs: those pieces, their tiles of any size.
+    (B, 3, 4, size, size), premultiplied colours and alpha. limbs: those pieces, and perhaps more; tiles of any size.
     """
     return draw_tiles(limbs.tiles, moved.maps, moved.boxes, moved.order.long(), moved.slot.long(), size)
 

@@ -52,12 +52,16 @@ def test_paint_follows_the_axes_of_the_window(backend: str) -> None:
     assert bool((picture[3, 0, 20, 15:27].diff() < 0).all())  # to the left in a mirrored one
 
 
-def test_numba_equals_the_reference() -> None:
-    picture, *rest = case()
-    expected = picture.clone()
-    reference.overlay(expected, *rest)
-    overlay(picture, *rest, backend="numba")
+@pytest.mark.parametrize("covered", [slice(0, 12), slice(4, 6), slice(0, 1), slice(11, 12), slice(0, 0)], ids=str)
+def test_numba_equals_the_reference(covered: slice) -> None:
+    picture, window, cover, paint = case()
+    part = torch.zeros_like(cover)
+    part[..., covered, 3:11] = cover[..., covered, 3:11]
+    before, expected = picture.clone(), picture.clone()
+    reference.overlay(expected, window, part, paint)
+    overlay(picture, window, part, paint, backend="numba")
     assert torch.allclose(picture, expected, atol=1e-5)
+    assert torch.equal(before, picture) == (covered.stop == 0)
 
 
 def test_windows_with_nan_or_infinity_cover_nothing() -> None:

@@ -15,8 +15,11 @@ def test_to_bytes_rounds_and_clamps(backend: str) -> None:
 
 
 @cpu_backends
-def test_to_bytes_interleaves_channels(backend: str) -> None:
-    planes = torch.rand(2, 4, 5, 7)
-    out = to_bytes(planes[:, :3], backend)
-    assert out.shape == (2, 5, 7, 3) and out.is_contiguous()
-    assert torch.equal(out.permute(0, 3, 1, 2), (planes[:, :3] * 255 + 0.5).byte())
+@pytest.mark.parametrize("width", [7, 16, 37])  # a CPU converts 16 pixels at a time
+def test_to_bytes_interleaves_channels(width: int, backend: str) -> None:
+    planes = torch.rand(2, 4, 5, width) * 1.4 - 0.2
+    for channels in (slice(3), slice(3, 4)):
+        out = to_bytes(planes[:, channels], backend)
+        assert out.shape == (2, 5, width, channels.stop - (channels.start or 0)) and out.is_contiguous()
+        expected = (planes[:, channels] * 255 + 0.5).clamp(0, 255).byte()
+        assert torch.equal(out.permute(0, 3, 1, 2), expected)
