@@ -1,4 +1,5 @@
-"""The kernels that a start on a CPU does not need, but pictures or keys of later: those of limbs, tongues and patches.
+"""The kernels that a start on a CPU does not need, but pictures or keys of later: those of limbs, tongues, patches
+and eyes without lids.
 
 They can be compiled before, by another process, since the code that it keeps is found by this one.
 """
@@ -36,6 +37,7 @@ def late_kernels() -> list[tuple[Any, str]]:
     from kernels.closeup_maps.numba_kernel import add_window  # noqa: PLC0415  (as above)
     from kernels.layers.numba_kernel import lay_picture_between, lay_picture_over  # noqa: PLC0415
     from kernels.overlay.numba_kernel import overlay_picture  # noqa: PLC0415
+    from kernels.row_fill.numba_kernel import fill_picture  # noqa: PLC0415
     from kernels.tiles.numba_kernel import draw_picture  # noqa: PLC0415
 
     numbers, texels = "int64[::1]", "int16[:,::1]"
@@ -46,4 +48,5 @@ def late_kernels() -> list[tuple[Any, str]]:
         (lay_picture_between, f"{images}, {images}, {images}"),
         (add_window, f"{images}, {row}, {row}, {rows}, {images}"),
         (overlay_picture, f"{images}, {row}, {rows}, {images}"),
+        (fill_picture, f"{images}, {rows}, int64, int64, {images}"),
     ]

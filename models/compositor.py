@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from kernels.backend import choose
 from kernels.closeup_maps import WindowMaps, closeup_maps
 from kernels.layers import lay_between, lay_over
 from kernels.overlay import overlay
 from kernels.sampling import resize_map
+from kernels.sampling.packed_texels import packed_texels
 from kernels.shade import shade
 from kernels.warp import Maps, odds, warp_composite
 from models.closeups.patches import Patch
@@ -62,6 +64,16 @@ def compose(
     if behind is not None and before is not None:
         lay_between(picture, behind, before)
     return picture
+
+
+def pack_textures(rig: Rig) -> None:
+    """Have the textures of pictures as kernels on a CPU sample them, over any background, before a frame needs them."""
+    if choose("auto", rig.image, backends=("numba",)) != "numba":
+        return
+    for texture in (*rig.own, *rig.cut, rig.surface.chart):
+        packed_texels(texture)
+    if rig.pieces > 0:
+        packed_texels(rig.limbs.tiles, rig.pieces)
 
 
 def widen_outline(picture: Tensor, patch: Patch) -> None:

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from kernels.row_fill import fill_from_row
 from models.closeups.inputs import MovingPicture, gather_landmarks, sample
 from models.closeups.patches import CloseupEdit, Patch
 from models.closeups.window import LEFT_EYE_VIEW, RIGHT_EYE_VIEW, View, Window, window_fade
@@ -63,9 +63,7 @@ def whole_eye_patch(view: View, moving: MovingPicture, eye: Tensor) -> Patch:
     on_map = window.to_map(source * half + middle) + window.centre[:, None, None]
     in_box = (on_map - moving.box[:, None, None, :2]) / moving.box[:, None, None, 2:]
     colour = moving.sample(in_box, on_map + sample(moving.flow, in_box).permute(0, 2, 3, 1))
-    row_windows = F.pad(colour, (FILL_REACH, FILL_REACH, 0, 0), "replicate").unfold(3, 2 * FILL_REACH + 1, 1)
-    filled = row_windows[..., ::FILL_STEP].median(-1).values
-    colour = torch.lerp(colour, filled, vacated[:, None])
+    colour = fill_from_row(colour, vacated[:, None], FILL_REACH, FILL_STEP)
     still = cover.new_zeros(len(cover), 2, PATCH_SIDE // 2, PATCH_SIDE // 2)
     return Patch(window, CloseupEdit(still, 1 - cover, colour, cover))
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from kernels.pixels import to_bytes
-from models.compositor import compose, drawn_maps
+from models.compositor import compose, drawn_maps, pack_textures
 from models.geometry.guidance import Guidance, make_guidance
 from models.geometry.retarget import Pose, rest_pose, retarget
 from models.geometry.rig import Rig
@@ -31,7 +31,8 @@ class EagerFrame:
     """Renders with any generator; each stage is launched on its own and measured under its own name.
 
     On a CPU a first frame of each picture is drawn when it is prepared, with an edit that changes nothing: what only
-    its own frames need, as limbs do, is recorded then, and compiled where this machine has not needed it before.
+    its own frames need, as limbs or an open mouth do, is recorded then, and compiled where this machine has not needed
+    it before; textures get the form in which they are sampled.
     """
 
     def __init__(self, generator: Generator, device: torch.device) -> None:
@@ -53,10 +54,12 @@ class EagerFrame:
         return reference
 
     def _rehearse(self, reference: Reference, rig: Rig) -> None:
-        """Draw a picture's first frame, with what the network adds where it adds nothing."""
+        """Draw a picture's first frame in each form that the generator gives it, where it changes nothing."""
+        pack_textures(rig)
         pose = self._retarget((rig,), still_batch(rig))
         guidance = self._guide((rig,), pose)
-        self._compose(rig, guidance, self._generator.at_rest(reference, rig, pose, guidance))
+        for prediction in self._generator.at_rest(reference, rig, pose, guidance):
+            self._compose(rig, guidance, prediction)
 
     def open(self, reference: Reference) -> State:
         return self._generator.open(reference)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import combinations
 from typing import Any, Generic, Protocol, TypeVar
 
 import torch
@@ -99,9 +100,9 @@ class Generator(Protocol):
         """The reference of a rig of one picture, and of further views of the same character, one picture each."""
         ...
 
-    def at_rest(self, reference: Reference, rig: Rig, pose: Pose, guidance: Guidance) -> Prediction | None:
-        """A prediction that changes nothing, in the form that those of the picture's frames have on a CPU, so that what
-        is drawn of them can be recorded before; None: what is drawn is recorded when it is first needed, or not at all.
+    def at_rest(self, reference: Reference, rig: Rig, pose: Pose, guidance: Guidance) -> Sequence[Prediction | None]:
+        """Predictions that change nothing, one in each form that those of the picture's frames have on a CPU, so that
+        what is drawn of them can be recorded before.
         """
         ...
 
@@ -138,8 +139,18 @@ class GeometryGenerator:
                 self._whole_eyes((rig,), pose, guidance)
         return reference
 
-    def at_rest(self, reference: Reference, rig: Rig, pose: Pose, guidance: Guidance) -> Prediction | None:
-        return None
+    def at_rest(self, reference: Reference, rig: Rig, pose: Pose, guidance: Guidance) -> Sequence[Prediction | None]:
+        of_picture = (rig, reference), pose, guidance
+        choices = [[self._mouth(*of_picture)], self._eyes(*of_picture)]
+        whole = self._whole_eyes((rig,), pose, guidance) if any_whole(pose.whole_eyes) else []
+        tongue = self._tongue(*of_picture)
+        patches = [
+            [*(patch for each in drawn for patch in each), *whole, *[tongue] * is_out]
+            for count in range(len(choices) + 1)
+            for drawn in combinations(choices, count)
+            for is_out in (0, 1)
+        ]
+        return [Prediction(None, each) if each else None for each in patches]
 
     def open(self, reference: Reference) -> State:
         return State(reference)
@@ -220,8 +231,8 @@ class NetworkGenerator(Generic[StateT]):
         closeups = make_references(rig.image, rig.face, rig.head, self.config, rig.kind)
         return Reference(focuses[0], keys, values, closeups)
 
-    def at_rest(self, reference: Reference, rig: Rig, pose: Pose, guidance: Guidance) -> Prediction | None:
-        return None
+    def at_rest(self, reference: Reference, rig: Rig, pose: Pose, guidance: Guidance) -> Sequence[Prediction | None]:
+        return [None]
 
     def warm_up(self, rig: Rig, pose: Pose, guidance: Guidance) -> None:
         pass

@@ -131,13 +131,16 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
         self._closeups_around.record(rig, reference, pose, guidance, self._run_closeups)
         return reference
 
-    def at_rest(self, reference: Reference, rig: Rig, pose: Pose, guidance: Guidance) -> Prediction:
+    def at_rest(self, reference: Reference, rig: Rig, pose: Pose, guidance: Guidance) -> Sequence[Prediction]:
         flow, side = into_picture(guidance.focus_flow, rig, guidance.box), self.config.side
         keep, paint = torch.ones(1, 1, side, side), torch.zeros(1, 3, side, side)
         edit = Edit(torch.zeros_like(flow), keep, paint, torch.zeros_like(flow[:, :1]))
         live = self._transformer_thread is not None
         drawn = self._drawn_edit(rig, (edit, flow if live else None), guidance)
-        return Prediction(drawn, self._closeups_around.patches(rig, reference, pose, guidance, self._run_closeups))
+        around = self._closeups_around
+        patches = around.patches(rig, reference, pose, guidance, self._run_closeups)
+        with_tongue = [*patches, around.tongue(rig, reference, pose, guidance)]
+        return [Prediction(drawn, each) for each in (patches, with_tongue)]
 
     def predict(self, states: Sequence[OnnxState], rig: Rig, pose: Pose, guidance: Guidance) -> Prediction:
         if len(states) > 1:

@@ -35,7 +35,7 @@ class RecordedCloseups:
         outputs = run(mouth, eyes)
         for lids in (False, True):
             self._patches((rig, reference), mouth, eyes, outputs, pose, guidance, lids)
-        self._tongue((rig, reference), pose, guidance)
+        self.tongue(rig, reference, pose, guidance)
         if any_whole(pose.whole_eyes):
             self._whole_eyes((rig,), pose, guidance)
 
@@ -47,8 +47,12 @@ class RecordedCloseups:
         if any_whole(pose.whole_eyes):
             patches = [*patches, *self._whole_eyes((rig,), pose, guidance)]
         if any_tongue(pose.tongue):
-            patches = [*patches, self._tongue((rig, reference), pose, guidance)]
+            patches = [*patches, self.tongue(rig, reference, pose, guidance)]
         return patches
+
+    def tongue(self, rig: Rig, reference: Reference, pose: Pose, guidance: Guidance) -> Patch:
+        """The tongue of a frame, which is the last of its patches if it is out."""
+        return self._tongue((rig, reference), pose, guidance)
 
 
 def closeup_inputs(

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from kernels.pixels import to_bytes
-from models.geometry.resized_rig import resized_rig
 from models.geometry.rig import Rig
 from streamer.effort import Effort
 from streamer.frames import Image
@@ -15,6 +14,7 @@ from streamer.generation.avatar import Avatar
 from streamer.generation.background import backdrop_frame, background_of
 from streamer.generation.controls import Controls
 from streamer.generation.generator import State
+from streamer.generation.resized_canvas import ResizedCanvas
 from streamer.generation.view import cut_frame
 from streamer.rigging.backdrop import Backdrop
 from streamer.tracking.motion import Motion
@@ -27,28 +27,26 @@ class Stream:
     avatar: Avatar
     state: State
     parts: tuple[Stream, ...] = ()
-    _resized: tuple[Rig, Rig] | None = None  # the avatar's rig, and what was made of it last
+    canvases: ResizedCanvas = field(default_factory=ResizedCanvas)
+    _canvas: tuple[Rig, Rig] | None = None  # the avatar's rig, and what of it is drawn since the effort was set
     _behind: tuple[object, Image] | None = None
     _background: tuple[object, torch.Tensor | None] | None = None  # what was chosen, and what was made of it
 
     @property
     def canvas(self) -> Rig:
-        """The avatar's rig on the canvas that the effort of the next frames allows; frames without a layout are not
-        scaled back, and have one canvas.
-        """
+        """The avatar's rig on the canvas that is drawn."""
         whole = self.avatar.rig
-        side = round(whole.size * self.state.effort.canvas_share)
-        if side == whole.size or self.avatar.layout is None:
-            self._resized = None
-            return whole
-        if self._resized is None or self._resized[0] is not whole or self._resized[1].size != side:
-            self._resized = whole, resized_rig(whole, side)
-        return self._resized[1]
+        return whole if self._canvas is None or self._canvas[0] is not whole else self._canvas[1]
 
     def set_effort(self, effort: Effort) -> None:
-        """How much computing the next frames may cost."""
+        """How much computing the next frames may cost. A smaller canvas comes some frames later, see `ResizedCanvas`;
+        frames without a layout are not scaled back, and have one canvas.
+        """
         for each in (self, *self.parts):
             each.state.effort = effort
+            whole = each.avatar.rig
+            share = 1.0 if each.avatar.layout is None else effort.canvas_share
+            each._canvas = whole, each.canvases.rig(whole, round(whole.size * share))
 
     def background(
         self, controls: Controls, backdrop: Backdrop | None = None, seconds: float = 0.0

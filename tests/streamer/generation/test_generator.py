@@ -155,6 +155,13 @@ def test_geometry_generator_draws_nothing_at_rest_and_by_rule_what_opens_and_shu
     assert all(float(patch.edit.keep.amin()) < 0.1 for patch in eyes.patches)
 
 
+def test_predictions_at_rest_have_every_form_that_frames_of_the_geometry_may_have(rig: Rig) -> None:
+    generator, rest = GeometryGenerator(), rest_pose(rig)
+    forms = generator.at_rest(generator.encode_reference(rig), rig, rest, make_guidance(rig, rest))
+    counts = sorted(0 if form is None else len(form.patches) for form in forms)
+    assert counts == [0, 1, 1, 2, 2, 3, 3, 4]  # mouth or not, two eyes or none, a tongue or none
+
+
 def test_make_generator_chooses_by_kind_and_raises_one_sentence(network: CausalDiT, tmp_path: Path) -> None:
     path = tmp_path / "small.safetensors"
     save(network, path)

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import torch
 
+from kernels.sampling import packed_texels
 from models.checkpoint import save
 from models.config import ModelConfig
 from models.dit import CausalDiT
 from models.geometry.inpaint import dilate
+from models.geometry.openings import EYES, LOWER_LIP_EDGE, lid_pairs
 from models.geometry.retarget import retarget
 from models.geometry.rig import Rig
 from models.geometry.topology import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
@@ -105,6 +107,8 @@ def test_smaller_canvas_makes_frames_of_the_same_size_and_place(
     frames = []
     for effort in (FULL, replace(FULL, canvas_share=0.75), FULL):
         stream.set_effort(effort)
+        stream.canvases.wait()
+        stream.set_effort(effort)
         request = FrameRequest(stream, moved, still, replace(SIDE_BY_SIDE, background=background))
         frames.append(pipeline.draw([request])[0])
     whole, coarse, again = frames
@@ -122,7 +126,20 @@ def test_first_frame_of_a_picture_finds_all_recorded_that_it_needs(monkeypatch: 
     avatar = made.prepare(load_picture(AVATAR))
     monkeypatch.setattr(RecordedFunction, "_record", lambda *_: pytest.fail("a frame waits for a recording"))
     still = still_of(avatar)
-    made.draw([FrameRequest(made.open(avatar), still, still, SIDE_BY_SIDE)])
+    assert still.face is not None
+    opened, shut = still.face.copy(), still.face.copy()
+    opened[list(LOWER_LIP_EDGE), 1] += 0.1
+    for ring, _ in EYES:
+        upper, lower = (list(lid) for lid in lid_pairs(ring))
+        shut[upper] = shut[lower]
+    faces, tongue = (still.face, opened, shut, opened + shut - still.face), np.array([1, 0], np.float32)
+    stream, kept, seen = made.open(avatar), len(packed_texels._packed), set()
+    for face in faces:
+        for extras in (still.extras, tongue):
+            for controls in (SIDE_BY_SIDE, replace(SIDE_BY_SIDE, background="colour")):
+                request = FrameRequest(stream, replace(still, face=face, extras=extras), still, controls)
+                seen.add(made.draw([request])[0].rgb.tobytes())
+    assert len(seen) == 2 * 2 * len(faces) and len(packed_texels._packed) == kept
 
 
 def test_mirror_reverses_the_motion(pipeline: AvatarPipeline, avatar: Avatar) -> None:
