@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from torch import Tensor
 
+from kernels.eyeballs.eyeballs import Eyeballs
 from kernels.eyeballs.reference import MIN_OPENED, SOFT_BORDER_GAIN
 from kernels.sampling.numba_kernel import ONE, ZERO, compiled, part
 from kernels.sampling.numba_plane import sample_inside
 from kernels.tape.opaque import recorded_whole
-
-if TYPE_CHECKING:
-    from kernels.eyeballs import Eyeballs
 
 MIN_OPENED32, GAIN = np.float32(MIN_OPENED), np.float32(SOFT_BORDER_GAIN)
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-if TYPE_CHECKING:
-    from kernels.eyeballs import Eyeballs
+from kernels.eyeballs.eyeballs import Eyeballs
 
 SOFT_BORDER_GAIN = 4  # a quarter of coverage by the picture's own opening already counts as shown: its border is soft
 MIN_OPENED = 1e-3  # of a cell's coverage, by which is divided
