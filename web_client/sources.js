@@ -136,7 +136,8 @@ export function renderSources(state) {
   html('camera-level').hidden = !hasPreview;
   html('camera-more').hidden = !sources.camera;
   html('level').hidden = live === 'idle' ? !capture.isListening : !microphone;
-  renderSlider('voice', controls.voice, percent(controls.voice), controls.voice !== 0);
+  const isAlone = microphone && !sources.camera && !isTracked(state); // then it moves all of the mouth, whatever is set
+  renderSlider('voice', controls.voice, isAlone ? 'All' : percent(controls.voice), controls.voice !== 0);
   renderChips(state);
 }
 

@@ -107,6 +107,7 @@ def test_page_is_live_without_any_device_and_remembers_it(open_page: OpenPage, s
         await_live(page)
     page.locator("#microphone-on").check()
     expect(page.locator("#camera-state")).to_have_text("Off: the voice takes over")
+    expect(page.locator("#voice-value")).to_have_text("All")
     expect(page.locator("#mic")).to_have_attribute("aria-pressed", "true")
     page.reload()
     await_live(page)
