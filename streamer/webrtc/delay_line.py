@@ -40,6 +40,7 @@ class DelayLine:
         self._write_position = 0  # after the newest sample
         self._newest_at = 0.0  # seconds: estimated arrival time of the newest sample
         self._late_packets = 0  # in a row
+        self._next_pull = 0.0  # seconds: when the next samples are due
         self._read_position: float | None = None  # of the next sample to pull; fractional when the speed is not 1
 
     def push(self, samples: Samples, at: float) -> None:
@@ -66,10 +67,16 @@ class DelayLine:
         return expected + ARRIVAL_SMOOTHING * min(max(late, -MAX_JITTER_S), MAX_JITTER_S)
 
     def pull(self, count: int, now: float, delay: float) -> Samples:
-        """Return the samples (count, 2) that arrived from `now - delay` on, seconds; zeros where there are none."""
+        """Return the samples (count, 2) that arrived from `now - delay` on, seconds; zeros where there are none. Where
+        calls were left out before, as of a track that was late, their samples are, too.
+        """
         with self._lock:
             wanted = self._write_position - (self._newest_at - now + min(delay, MAX_DELAY_S)) * SAMPLE_RATE
             position = self._read_position
+            left_out = round((now - self._next_pull) * SAMPLE_RATE)
+            if position is not None and left_out > count / 2:
+                position += left_out
+            self._next_pull = now + count / SAMPLE_RATE
             if position is None or abs(wanted - position) > MAX_POSITION_ERROR_S * SAMPLE_RATE:
                 position = wanted
             error = (wanted - position) / SAMPLE_RATE

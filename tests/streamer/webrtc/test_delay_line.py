@@ -56,8 +56,10 @@ def test_delay_line_reaches_a_changed_delay() -> None:
     assert (now - out[-1]) % 30_000 == pytest.approx(0.15 * SAMPLE_RATE, abs=0.01 * SAMPLE_RATE + SAMPLES_PER_FRAME)
 
 
-def delays_of(arrivals: list[float]) -> np.ndarray:
-    """Seconds by which samples come back after they should have arrived, of packets of 20 ms with these lateness."""
+def delays_of(arrivals: list[float], left_out: frozenset[int] = frozenset()) -> np.ndarray:
+    """Seconds by which samples come back after they should have arrived, of packets of 20 ms that are so late.
+    left_out: numbers of calls that are not made.
+    """
     line, out = DelayLine(), []
     times = np.maximum.accumulate([0.02 * number + late for number, late in enumerate(arrivals)])  # in their order
     packets = list(zip(times, range(len(times)), strict=True))
@@ -67,7 +69,7 @@ def delays_of(arrivals: list[float]) -> np.ndarray:
             at, index = packets.pop(0)
             places = np.arange(index * SAMPLES_PER_FRAME, (index + 1) * SAMPLES_PER_FRAME) // 16
             line.push(np.repeat(places[:, None], 2, 1).astype(np.int16), at)
-        out.append(int(line.pull(SAMPLES_PER_FRAME, now, 0.3)[0, 0]))
+        out.append(out[-1] if number in left_out else int(line.pull(SAMPLES_PER_FRAME, now, 0.3)[0, 0]))
     # A pulled frame begins with the sample of so many seconds, as the clock of arrivals counts the last of a packet.
     return np.arange(len(arrivals)) * 0.02 + 0.02 - np.array(out) * 16 / SAMPLE_RATE
 
@@ -79,6 +81,13 @@ def test_packets_that_are_kept_back_for_a_moment_change_no_delay() -> None:
             late[number] = max(kept_back - 0.02 * (number - 100), 0.0)  # then all come at once
         settled = delays_of(late)[40:]
         assert np.ptp(settled) < 0.004, kept_back
+
+
+def test_samples_of_calls_that_are_left_out_are_left_out() -> None:
+    left_out = frozenset((100, 101, 150, 180, 181, 182, 183, 184))
+    delays = delays_of([0.0] * 250, left_out)
+    made = [number for number in range(40, 250) if number not in left_out]
+    assert np.ptp(delays[made]) < 0.002
 
 
 def test_packets_that_stay_late_change_the_delay_within_a_second() -> None:
