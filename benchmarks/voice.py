@@ -36,7 +36,7 @@ from benchmarks.streaming.voice_delay import summarise
 from benchmarks.streaming.voice_session import speech_of, watch_voice
 from models.voice.log_mel import SAMPLE_RATE, STEP
 from models.voice.mouth_shapes import JAW, LIPS_TOUCH, SHAPES, lip_parting
-from models.voice.voice_net import LOOK_AHEAD, VoiceNet, read_face
+from models.voice.voice_net import VoiceNet, read_face, said
 from models.voice.weights import load
 from streamer.runtime.native_logs import filter_native_logs
 from streamer.sources.voice_motion import WEIGHTS, Voice
@@ -91,15 +91,16 @@ def score_synthetic(network: VoiceNet, code: str, voices: str, count: int, seed:
     """Figures of unheard speech. code: a language. voices: espeak, or a voice of `natural_sentences`."""
     random = np.random.default_rng(seed)
     if voices == "espeak":
-        said = [espeak_sentence(random, (code,), UNHEARD_VARIANTS) for _ in range(count)]
+        spoken = [espeak_sentence(random, (code,), UNHEARD_VARIANTS) for _ in range(count)]
     else:
-        said = natural_sentences(random, (voices,), count)
+        spoken = natural_sentences(random, (voices,), count)
     raw, face = [], []
-    for recording in (recording_of(utterance, random) for utterance in said):
+    for recording in (recording_of(utterance, random) for utterance in spoken):
         with torch.inference_mode():
             out, _ = network(torch.from_numpy(recording.features)[None], network.first_state())
-        raw.append(out[0, LOOK_AHEAD:])
-        face.append(torch.from_numpy(recording.face)[:-LOOK_AHEAD])
+        out, truth = said(out, torch.from_numpy(recording.face)[None])
+        raw.append(out[0])
+        face.append(truth[0])
     return channel_scores(torch.cat(raw), torch.cat(face))
 
 

@@ -6,6 +6,7 @@ describes the face LOOK_AHEAD_S before the end of that step, since a mouth prepa
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -15,8 +16,8 @@ from torch import Tensor, nn
 from models.voice.log_mel import FEATURES, STEP_S
 from models.voice.mouth_shapes import CHANNELS, LIPS_TOUCH, NOD, SHAPES, SPEECH, close_lips
 
-LOOK_AHEAD_S = 0.08
-LOOK_AHEAD = round(LOOK_AHEAD_S / STEP_S)  # steps
+LOOK_AHEAD_S = 0.07  # which is between two steps, so that truth is interpolated, see `said`
+LOOK_AHEAD = math.ceil(round(LOOK_AHEAD_S / STEP_S, 6))  # steps after which a moment has been said
 TOUCH_CENTRE, TOUCH_SLOPE = 0.45, 3.0  # probability of touching lips above which they do, and how abruptly
 
 
@@ -79,6 +80,14 @@ class VoiceNet(nn.Module):
             x, past_now = block(x, past)
             after.append(past_now)
         return self.head(F.silu(x)).transpose(1, 2), tuple(after)  # (B, T, CHANNELS)
+
+
+def said(raw: Tensor, face: Tensor) -> tuple[Tensor, Tensor]:
+    """Outputs (B, T - LOOK_AHEAD, C) of the network, and the faces that these describe, of one recording. raw: all of
+    its outputs (B, T, C). face: (B, T, C) at the end of each step.
+    """
+    before, after = face[:, :-LOOK_AHEAD], face[:, 1 : face.shape[1] - LOOK_AHEAD + 1]
+    return raw[:, LOOK_AHEAD:], before.lerp(after, LOOK_AHEAD - LOOK_AHEAD_S / STEP_S)
 
 
 def read_face(raw: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from models.voice.log_mel import STEP, STEP_S, LogMel
 from models.voice.mouth_shapes import SHAPE_NAMES, both_sides
-from models.voice.voice_net import LOOK_AHEAD_S, read_face
+from models.voice.voice_net import LOOK_AHEAD, LOOK_AHEAD_S, read_face
 from models.voice.weights import load
 from streamer.sources.voice_activity import PIECE_S, VoiceActivity
 from streamer.sources.voice_steps import VoiceSteps
@@ -108,11 +108,11 @@ class Voice:
         shapes, nods, speech = read_face(torch.from_numpy(np.stack(raw)))
         weights = both_sides(shapes).numpy()
         frames = [self._frame(weights[i], float(nods[i]), float(speech[i])) for i in range(count)]
-        return [frame for frame in frames if frame.time >= 0]
+        return [frame for frame in frames if frame.time > -STEP_S]  # the first one is at time 0, or just before it
 
     def finish(self) -> list[VoiceFrame]:
         """The last frames of a stream that has ended, as if silence followed it."""
-        return self.feed(np.zeros(round(LOOK_AHEAD_S / STEP_S) * STEP, np.float32))
+        return self.feed(np.zeros(LOOK_AHEAD * STEP, np.float32))
 
     def _frame(self, weights: NDArray[np.float32], nod: float, speech: float) -> VoiceFrame:
         """The next frame, of the network's reading, held still where nobody speaks."""

@@ -21,7 +21,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from models.voice.log_mel import BANDS, FEATURES, FLOOR, MEAN, SPREAD
 from models.voice.mouth_shapes import JAW, LIPS_TOUCH, NOD, SHAPES, SPEECH, lip_parting
-from models.voice.voice_net import LOOK_AHEAD, VoiceNet, read_face
+from models.voice.voice_net import VoiceNet, read_face, said
 from models.voice.weights import load, save
 from training.voice.make_data import CHANNELS, Recording, load_shard
 
@@ -103,8 +103,7 @@ def augment(features: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def losses(raw: Tensor, face: Tensor) -> dict[str, Tensor]:
-    """The terms of the loss. raw: network output (B, T, CHANNELS). face: truth at the end of each step."""
-    raw, face = raw[:, LOOK_AHEAD:], face[:, :-LOOK_AHEAD]
+    """The terms of the loss. raw: network output (B, T, CHANNELS). face: what each step should say."""
     scale = raw.new_tensor(SHAPE_SCALES)
     error = ((raw - face)[..., : len(SHAPES)] / scale)[..., LEARNT_SHAPES]
     moved = error[:, 1:] - error[:, :-1]
@@ -123,6 +122,16 @@ def losses(raw: Tensor, face: Tensor) -> dict[str, Tensor]:
     }
 
 
+@torch.no_grad()
+def half_a_step_later(teacher: VoiceNet, features: Tensor) -> Tensor:
+    """Faces (B, T - 1, CHANNELS) half a step after those that a network says of features (B, T, FEATURES), which one
+    that looks ahead by so much less should say.
+    """
+    raw, _ = teacher(features, teacher.first_state(len(features)))
+    face = torch.cat([raw[..., :LIPS_TOUCH], torch.sigmoid(raw[..., LIPS_TOUCH:])], -1)
+    return face[:, :-1].lerp(face[:, 1:], 0.5)
+
+
 def as_logits(share: Tensor) -> Tensor:
     """The logits of probabilities, kept finite."""
     return torch.logit(share, 1e-4)
@@ -134,8 +143,9 @@ def correlations(network: VoiceNet, recordings: list[Recording]) -> dict[str, fl
     for each in recordings:
         with torch.inference_mode():
             raw, _ = network(torch.from_numpy(each.features)[None], network.first_state())
-        read.append(raw[0, LOOK_AHEAD:])
-        true.append(torch.from_numpy(each.face)[:-LOOK_AHEAD])
+        out, face = said(raw, torch.from_numpy(each.face)[None])
+        read.append(out[0])
+        true.append(face[0])
     raw, face = torch.cat(read), torch.cat(true)
     shapes, _, _ = read_face(raw)
     truth, _, _ = read_face(torch.cat([face[..., :LIPS_TOUCH], as_logits(face[..., LIPS_TOUCH:])], -1))
@@ -156,21 +166,31 @@ def correlation(a: Tensor, b: Tensor) -> float:
     return float((a * b).sum() / (a.norm() * b.norm()).clamp(min=1e-9))
 
 
-def learning_rate(progress: float, step: int) -> float:
+def learning_rate(progress: float, step: int, peak: float = RATE) -> float:
     """Linear warm-up, then a cosine to LAST_RATE of the peak. progress: 0..1."""
     cosine = 0.5 * (1 + np.cos(np.pi * min(progress, 1.0)))
-    return RATE * min(1.0, (step + 1) / WARM_UP) * float(LAST_RATE + (1 - LAST_RATE) * cosine)
+    return peak * min(1.0, (step + 1) / WARM_UP) * float(LAST_RATE + (1 - LAST_RATE) * cosine)
 
 
 def train(
-    data: Path, out: Path, steps: int, minutes: float, unheard: list[Recording], seed: int, begin: Path | None = None
+    data: Path,
+    out: Path,
+    steps: int,
+    minutes: float,
+    unheard: list[Recording],
+    seed: int,
+    begin: Path | None = None,
+    follow: Path | None = None,
+    rate: float = RATE,
 ) -> VoiceNet:
     """Train until `steps` are done or `minutes` of all calls together are over; the averaged network.
 
-    begin: weights to begin with where `out` has no state; None: random ones.
+    begin: weights to begin with where `out` has no state; None: random ones. follow: those of a network that looks
+    ahead by half a step more, whose faces are learnt in place of the truth; None: of none. rate: peak learning rate.
     """
     torch.manual_seed(seed)
     network = VoiceNet() if begin is None else load(begin).train()
+    teacher = None if follow is None else load(follow).eval()
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE))
     optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=WEIGHT_DECAY)
     step, spent = 0, 0.0
@@ -194,11 +214,12 @@ def train(
             if not recordings:
                 raise SystemExit(f"{data} has no shards: make some with `python -m training.voice.make_data`.")
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(max(step / steps, spent / (minutes * 60)), step)
+            group["lr"] = learning_rate(max(step / steps, spent / (minutes * 60)), step, rate)
         features, face = example_batch(recordings, random)
+        face = face if teacher is None else half_a_step_later(teacher, features)
         with torch.autocast("cpu", torch.bfloat16):  # 1.8 times as fast where the processor has it; losses stay exact
             raw, _ = network(features, network.first_state(BATCH))
-        terms = losses(raw.float(), face)
+        terms = losses(*said(raw.float(), face)) if teacher is None else losses(raw.float()[:, :-1], face)
         optimiser.zero_grad()
         torch.stack(list(terms.values())).sum().backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), MAX_GRADIENT_NORM)
@@ -250,6 +271,10 @@ def main() -> None:
     parser.add_argument("--unheard", type=Path, help="a shard of voices and languages that are not trained on")
     parser.add_argument("--out", type=Path, required=True, help="folder for state and weights; resumes what it finds")
     parser.add_argument("--begin", type=Path, help="weights to begin with (random ones)")
+    parser.add_argument(
+        "--follow", type=Path, help="weights of a network that looks ahead by 10 ms more, to learn from"
+    )
+    parser.add_argument("--rate", type=float, default=RATE, help="peak learning rate")
     parser.add_argument("--steps", type=int, default=6000, help="optimiser steps of the whole schedule")
     parser.add_argument(
         "--minutes", type=float, default=1e6, help="end the schedule after these, of all calls together"
@@ -260,7 +285,9 @@ def main() -> None:
     torch.set_num_threads(1)
     given.out.mkdir(parents=True, exist_ok=True)
     unheard = load_shard(given.unheard) if given.unheard else []
-    train(given.data, given.out, given.steps, given.minutes, unheard, given.seed, given.begin)
+    train(
+        given.data, given.out, given.steps, given.minutes, unheard, given.seed, given.begin, given.follow, given.rate
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

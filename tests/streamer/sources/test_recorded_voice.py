@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models.geometry.expressions import INDEX
 from models.voice.log_mel import SAMPLE_RATE, STEP, STEP_S
 from models.voice.mouth_shapes import SHAPE_NAMES
-from models.voice.voice_net import LOOK_AHEAD_S
+from models.voice.voice_net import LOOK_AHEAD, LOOK_AHEAD_S
 from streamer.sources.expression import MOUTH, Expression
 from streamer.sources.recorded_voice import FED_S, RecordedVoice
 from streamer.sources.source import Moment
@@ -34,10 +34,10 @@ class Clock:
         count, self.rest = divmod(self.rest, STEP)
         times = [(self.steps + 1 + i) * STEP_S - LOOK_AHEAD_S for i in range(count)]
         self.steps += count
-        return [self._frame(time) for time in times if time >= 0]
+        return [self._frame(time) for time in times if time > -STEP_S]
 
     def finish(self) -> list[VoiceFrame]:
-        return self.feed(np.zeros(round(LOOK_AHEAD_S / STEP_S) * STEP, np.float32))
+        return self.feed(np.zeros(LOOK_AHEAD * STEP, np.float32))
 
     def _frame(self, time: float) -> VoiceFrame:
         weights = np.zeros(len(SHAPE_NAMES), np.float32)

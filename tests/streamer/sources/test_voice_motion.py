@@ -54,9 +54,9 @@ def test_frames_come_fifty_a_second_and_as_late_as_the_look_ahead(weights: Path,
     voice = Voice(weights)
     frames = [*voice.feed(spoken), *voice.finish()]
     times = np.array([frame.time for frame in frames])
-    assert times[0] == 0
+    assert -STEP_S < times[0] <= 0
     np.testing.assert_allclose(np.diff(times), STEP_S, atol=1e-6)
-    assert times[-1] == pytest.approx(len(spoken) / SAMPLE_RATE)
+    assert 0 <= times[-1] - len(spoken) / SAMPLE_RATE < STEP_S
     assert LOOK_AHEAD_S <= 0.08
     assert all(frame.weights.shape == (len(Voice.NAMES),) for frame in frames)
     assert all(0 <= frame.weights.min() <= frame.weights.max() <= 1 for frame in frames)
@@ -81,7 +81,7 @@ def test_mouth_rests_without_a_voice(weights: Path, sound: str) -> None:
         "not finite": np.where(np.arange(len(time)) % 7 == 0, np.nan, np.inf),
     }[sound].astype(np.float32)
     frames = Voice(weights).feed(samples)
-    assert len(frames) == len(time) // STEP - round(LOOK_AHEAD_S / STEP_S) + 1
+    assert len(frames) == len(time) // STEP - int(LOOK_AHEAD_S / STEP_S) + 1
     assert max(float(frame.weights.max()) for frame in frames[25:]) == 0
 
 

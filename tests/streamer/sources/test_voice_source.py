@@ -92,7 +92,7 @@ def test_beside_a_face_the_voice_has_its_share_and_not_the_head(strength: float)
     heard = Heard()
     last = play(heard, 0.0, 1.0, strength, is_seen=True)[-1]
     assert last.weights[JAW] == pytest.approx(strength * SAID) and last.kept[MOUTH] == pytest.approx(1 - strength)
-    assert not last.turn.any() and 0.08 * strength <= heard.feed.lag_s <= 0.1 * strength
+    assert not last.turn.any() and LOOK_AHEAD_S * strength <= heard.feed.lag_s <= (LOOK_AHEAD_S + 0.02) * strength
 
 
 @pytest.mark.parametrize("between_s", [0.02, 0.04])

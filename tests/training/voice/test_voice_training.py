@@ -10,7 +10,7 @@ import torch
 
 from models.voice.log_mel import FEATURES
 from models.voice.mouth_shapes import CHANNELS, CLOSE, JAW, LIPS_TOUCH, NOD, PRESS
-from models.voice.voice_net import LOOK_AHEAD
+from models.voice.voice_net import LOOK_AHEAD, said
 from models.voice.weights import load
 from training.voice import train
 from training.voice.make_data import Recording, save_shard
@@ -54,6 +54,25 @@ def test_training_begins_with_given_weights(data: Path, tmp_path: Path) -> None:
     assert torch.equal(begun.stem.weight, load(first / "voice.safetensors").stem.weight)
 
 
+def test_a_network_is_followed_half_a_step_after_what_it_says(data: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+    weights = first / "voice.safetensors"
+    train.train(data, first, 2, 1e6, [], seed=1)
+    teacher, features = load(weights), torch.randn(2, 9, FEATURES, generator=torch.Generator().manual_seed(1))
+    face, (raw, _) = train.half_a_step_later(teacher, features), teacher(features, teacher.first_state(2))
+    assert face.shape == (2, 8, CHANNELS) and not face.requires_grad
+    torch.testing.assert_close(face[..., :LIPS_TOUCH], (raw[:, :-1] + raw[:, 1:])[..., :LIPS_TOUCH] / 2)
+    assert 0 <= face[..., LIPS_TOUCH:].min() <= face[..., LIPS_TOUCH:].max() <= 1
+    by_truth, followed = (
+        train.train(data, second / str(follow is None), 2, 1e6, [], seed=3, begin=weights, follow=follow, rate=1e-3)
+        for follow in (None, weights)
+        if (second / str(follow is None)).mkdir() is None
+    )
+    assert not torch.equal(by_truth.stem.weight, followed.stem.weight)
+
+
 def test_folder_without_shards_says_how_to_make_some(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"has no shards: make some with `python -m training\.voice\.make_data`"):
         train.train(tmp_path, tmp_path, 1, 1e6, [], seed=1)
@@ -63,11 +82,12 @@ def test_loss_is_least_where_the_truth_is_said_after_the_look_ahead() -> None:
     random = torch.Generator().manual_seed(1)
     face = torch.rand(2, 60, CHANNELS, generator=random) * 0.3
     face[..., [CLOSE, PRESS]] = 0
-    face[..., LIPS_TOUCH:] = (torch.rand(2, 60, 2, generator=random) > 0.5).float()
-    told = torch.cat([face[..., :LIPS_TOUCH], train.as_logits(face[..., LIPS_TOUCH:])], -1)
-    in_time = torch.cat([told[:, :LOOK_AHEAD], told[:, :-LOOK_AHEAD]], 1)
-    exact, early = (sum(train.losses(raw, face).values()) for raw in (in_time, told))
+    face[..., LIPS_TOUCH:] = torch.tensor([[[0.0, 1.0]], [[1.0, 0.0]]])  # what is half so costs whatever is said
+    _, due = said(face, face)
+    told, due = (torch.cat([x[..., :LIPS_TOUCH], train.as_logits(x[..., LIPS_TOUCH:])], -1) for x in (face, due))
+    in_time = torch.cat([told[:, :LOOK_AHEAD], due], 1)
+    exact, early = (sum(train.losses(*said(raw, face)).values()) for raw in (in_time, told))
     assert float(exact) < 0.01
     assert float(early) > 20 * float(exact)
-    assert set(train.losses(told, face)) == {"shape", "velocity", "nod", "touch", "speech", "parting"}
+    assert set(train.losses(*said(told, face))) == {"shape", "velocity", "nod", "touch", "speech", "parting"}
     assert NOD == LIPS_TOUCH - 1
