@@ -21,7 +21,8 @@ from models.geometry.head_chart import OPAQUE, Source, make_chart
 from models.geometry.head_parts import find_parts
 from models.geometry.inpaint import dilate
 from models.geometry.picture_layers import clean_plate, person_over_plate
-from models.geometry.shell import fit_shell, hanging_hair, shell
+from models.geometry.relief import drawn_relief, flattened_normals
+from models.geometry.shell import fit_shell, hanging_hair, shell, shell_normals
 from models.geometry.skull import SKULL_CENTRE, inverse_distance_shares
 from models.geometry.topology import CHIN, MESH, HeadTransform, head_pose, topology
 from models.geometry.views import View
@@ -117,8 +118,10 @@ def build_surface(
     share = inverse_distance_shares(distance, BORDER_SOFTENING)
     weights = share * torch.exp(-(distance.amin(-1, keepdim=True) / BORDER_REACH).square())
     weights = torch.cat([weights, ear_mesh(device).root.expand(len(face), -1, -1)], 1) * on_skull
-    outward = torch.cat([topology(device).normals, shell(device).normals, ear_mesh(device).normals])
-    outward = outward.expand(len(face), -1, -1)
+    of_ears = ear_mesh(device).normals.expand(len(face), -1, -1)
+    outward = torch.cat([
+        flattened_normals(topology(device).normals, drawn_relief(face)), shell_normals(local_shell), of_ears
+    ], 1)  # fmt: skip
     place = head.apply(torch.cat([local_face, local_shell, at_rest], 1))
     facing = visible_facing(head, place, outward, focus, cells)
     # The shell lies within the outline anyway; what it has below an ear the picture does not show. An ear is always

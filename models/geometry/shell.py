@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from kernels.mesh import normals
 from models.geometry.ears import roots_of
 from models.geometry.grid import smoothstep
+from models.geometry.relief import drawn_relief
 from models.geometry.skull import SKULL_CENTRE, SKULL_RADII
 from models.geometry.topology import MESH, HeadTransform, topology
 
@@ -54,14 +55,12 @@ class Shell(NamedTuple):
     """The shell's constants on one device, Vs vertices.
 
     rays: (Vs, 3) unit vectors from the skull's centre, canonical axes.
-    normals: (Vs, 3) outward normals of the mean head there.
     triangles: (F, 3) long, clockwise as seen from outside.
     mirrored: (Vs,) long, the vertex at −x.
     hanging_fade, short_fade: (Vs,) 1, and 0 at the neck: of hair that hangs beside it, and of short hair.
     """
 
     rays: Tensor
-    normals: Tensor
     triangles: Tensor
     mirrored: Tensor
     hanging_fade: Tensor
@@ -88,17 +87,25 @@ def shell(device: torch.device) -> Shell:
     short = 1 - smoothstep(*SHORT_FADE, rays[:, 1] - SHORT_DROP * nape)
     mirror = rays.new_tensor([-1.0, 1.0, 1.0])
     mirrored = torch.cdist(rays * mirror, rays).argmin(1)
-    outward = -normals((rays * mean_distance(rays)[:, None])[None], triangles[None])[0]
-    outward = F.normalize(outward + outward[mirrored] * mirror, dim=-1)  # its quads are split along one diagonal
     triangles = triangles[(hanging[triangles] > 0).any(1)]
-    return Shell(*(part.to(device) for part in (rays, outward, triangles, mirrored, hanging, short)))
+    return Shell(*(part.to(device) for part in (rays, triangles, mirrored, hanging, short)))
 
 
-def mean_distance(rays: Tensor) -> Tensor:
-    """Distance (...) of the mean head's surface from the skull's centre along unit rays (..., 3), canonical units."""
+def mean_distance(rays: Tensor, relief: Tensor | float = 1.0) -> Tensor:
+    """Distance (...) of the mean head's surface from the skull's centre along unit rays (..., 3), canonical units.
+
+    relief: (...), `drawn_relief` of the head, whose back is as much flatter as its face.
+    """
     behind = smoothstep(*BACK_FADE, rays[..., 2])
     back = 1 + behind * (BACK_LENGTH - NAPE_DEPTH * smoothstep(*NAPE_RANGE, rays[..., 1]))
-    return back / (rays / rays.new_tensor(SKULL_RADII)).norm(dim=-1)
+    x, y, z = (rays / rays.new_tensor(SKULL_RADII)).unbind(-1)
+    return back / torch.stack(torch.broadcast_tensors(x, y, z.clamp_max(0) + z.clamp_min(0) / relief), -1).norm(dim=-1)
+
+
+def shell_normals(vertices: Tensor) -> Tensor:
+    """Outward unit normals (B, Vs, 3) of shells with these vertices (B, Vs, 3); 0 where no triangle is drawn."""
+    triangles = shell(vertices.device).triangles
+    return -normals(vertices, triangles.expand(len(vertices), -1, -1))
 
 
 def fit_shell(
@@ -114,19 +121,20 @@ def fit_shell(
     offset = heads[0].inverse(face)[:, :MESH] - centre
     length = offset.norm(dim=-1)
     direction = offset / length.clamp_min(1e-4)[..., None]
+    relief = drawn_relief(face)[:, None]
     factors = rays.new_tensor(INNER_FACTORS)
     inner = factors[topology(face.device).rings.clamp_max(len(INNER_FACTORS) - 1).long()]
-    samples = [(direction, length / mean_distance(direction) * inner, torch.ones_like(length), BORDER_SHARPNESS)]
+    samples = [(direction, length / mean_distance(direction, relief) * inner, torch.ones_like(length), BORDER_SHARPNESS)]
     if ears is not None:
         length = (ears - centre).norm(dim=-1)
         direction = (ears - centre) / length.clamp_min(1e-4)[..., None]
         # Where there is no ear, or at its root, is the face's border, which has samples of its own.
         weight = ((ears - roots_of(ears)).norm(dim=-1) / EAR_SIZE).clamp_max(1)
-        samples.append((direction, length / mean_distance(direction) * BEHIND_EARS, weight, BORDER_SHARPNESS))
+        samples.append((direction, length / mean_distance(direction, relief) * BEHIND_EARS, weight, BORDER_SHARPNESS))
     mirror = rays.new_tensor([-1.0, 1.0, 1.0])
     known, usual = rays.new_ones(len(face)), rays.new_full((len(face),), PRIOR_DISTANCE)
     for head, matte in zip(heads, mattes, strict=True):
-        direction, distance, weight = outline(head, matte)
+        direction, distance, weight = outline(head, matte, relief)
         samples.append((direction, distance, weight, OUTLINE_SHARPNESS))
         samples.append((direction * mirror, distance, MIRRORED_WEIGHT * weight, OUTLINE_SHARPNESS))
         known, usual = known + weight.sum(-1), usual + (weight * distance).sum(-1)
@@ -135,7 +143,7 @@ def fit_shell(
     for direction, distance, weight, sharpness in samples:
         share = torch.exp(sharpness * (rays @ direction.mT - 1)) * weight[:, None]  # (B, Vs, K)
         total, mean = total + share.sum(-1), mean + (share * distance[:, None]).sum(-1)
-    return centre + rays * (mean_distance(rays) * (mean / total))[..., None]
+    return centre + rays * (mean_distance(rays, relief) * (mean / total))[..., None]
 
 
 def hanging_hair(head: HeadTransform, matte: Tensor) -> Tensor:
@@ -148,19 +156,19 @@ def hanging_hair(head: HeadTransform, matte: Tensor) -> Tensor:
     return smoothstep(*HANGS, F.grid_sample(matte, points, "bilinear", "zeros", False).mean((1, 2, 3)))
 
 
-def outline(head: HeadTransform, matte: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def outline(head: HeadTransform, matte: Tensor, relief: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Where mattes (B, 1, S, S) end around heads: K canonical directions (B, K, 3), distances (B, K) as shares of the
     mean head's, and weights (B, K), 0 towards the neck, where the matte goes on.
 
     The first half of the directions is where the mean head has its outline, the second half lies in the picture's
-    plane, further in front: hair has one thickness from there on.
+    plane, further in front: hair has one thickness from there on. relief: (B, 1), see `mean_distance`.
     """
     turn = torch.arange(OUTLINE_DIRECTIONS, device=matte.device) * (2 * math.pi / OUTLINE_DIRECTIONS)
     ways = torch.stack([turn.cos(), turn.sin()], -1)  # (K, 2) in the picture's plane
     tilt = torch.linspace(-CONTACT_TILT, CONTACT_TILT, CONTACT_STEPS, device=matte.device)
     across = (ways @ head.rotation[:, :2])[:, :, None]  # (B, K, 1, 3)
     rays = tilt.cos()[:, None] * across + tilt.sin()[:, None] * head.rotation[:, 2, None, None]  # (B, K, tilts, 3)
-    reach, farthest = (mean_distance(rays) * tilt.cos()).max(-1)
+    reach, farthest = (mean_distance(rays, relief[..., None]) * tilt.cos()).max(-1)
     direction = rays.gather(2, farthest[..., None, None].expand(-1, -1, 1, 3))[:, :, 0]
     steps = torch.linspace(*OUTLINE_RANGE, OUTLINE_STEPS, device=matte.device)
     centre = head.apply(matte.new_tensor([[SKULL_CENTRE]]).expand(len(matte), -1, -1))[:, :, None, :2]

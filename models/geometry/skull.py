@@ -10,9 +10,6 @@ from models.geometry.topology import HeadTransform, topology
 
 # An ellipsoid in canonical units, measured on the mean head of ICT-FaceKit.
 SKULL_CENTRE, SKULL_RADII = (0.0, 0.0, 0.75), (0.98, 1.35, 1.05)
-# Depth of the face of what is no head over that of a person's: a cup is rounder than it is deep, a drawing is flat.
-RELIEF = 0.6
-EVEN_RADIUS = 0.25  # canonical units over which that depth is averaged: no lids, no lips
 # Canonical units over which what surrounds the face follows its border less and less.
 BORDER_SOFTENING = 1e-4  # of the weights of landmarks on the border
 DEPTH_FADE = 0.8  # the border's depth in front of the skull
@@ -31,15 +28,6 @@ def skull_depth(head: HeadTransform, points: Tensor) -> Tensor:
     c = start.square().sum(-1) - 1
     inside = (b.square() - a * c).clamp_min(0) / a
     return (-b - (inside * a).sqrt()) / a
-
-
-def flattened(face: Tensor, has_skull: Tensor) -> Tensor:
-    """Landmarks (B, 478, 3) on a flatter and more even relief where they lie on no head; has_skull (B,) 0..1."""
-    depth, canonical = face[..., 2:], topology(face.device).canonical[:, :2]
-    near = torch.exp(-(torch.cdist(canonical, canonical) / EVEN_RADIUS).square())
-    even = near @ depth / near.sum(1, keepdim=True)
-    flat = torch.lerp(even[:, topology(face.device).oval].mean(1, keepdim=True), even, RELIEF)
-    return torch.cat([face[..., :2], torch.lerp(flat, depth, has_skull[:, None, None])], -1)
 
 
 def inverse_distance_shares(distance: Tensor, softening: float) -> Tensor:

@@ -12,8 +12,8 @@ import torch
 from models.geometry.head_surface import skull_fits
 from models.geometry.kind import Kind
 from models.geometry.limbs import Outlines
+from models.geometry.relief import flattened
 from models.geometry.rig import Rig
-from models.geometry.skull import flattened
 from models.geometry.views import View
 from streamer.errors import KagamiError
 from streamer.options import LARGEST_PERSON
@@ -228,7 +228,12 @@ def build_rig(character: Character, device: torch.device | str, further: Sequenc
     with torch.inference_mode():
         kind = kind_of(character, skull_fits(batch(character.alpha[None]), batch(character.face)))
         views = [
-            View(batch(each.rgb.transpose(2, 0, 1)), batch(each.alpha[None]), batch(each.face)) for each in further
+            View(
+                batch(each.rgb.transpose(2, 0, 1)),
+                batch(each.alpha[None]),
+                flattened(batch(each.face), kind.skull),
+            )
+            for each in further
         ]
         rig = Rig.build(
             batch(character.rgb.transpose(2, 0, 1)),
