@@ -20,9 +20,10 @@ from models.geometry.grid_mesh import TRIANGLE_GROWTH, cells_per_unit, face_buck
 from models.geometry.head_chart import OPAQUE, Source, make_chart
 from models.geometry.head_parts import find_parts
 from models.geometry.inpaint import dilate
+from models.geometry.kind import Kind
 from models.geometry.picture_layers import clean_plate, person_over_plate
-from models.geometry.relief import drawn_relief, flattened_normals
-from models.geometry.shell import fit_shell, hanging_hair, shell, shell_normals
+from models.geometry.relief import head_relief, normals_on_relief
+from models.geometry.shell import fit_shell, hanging_hair, shell
 from models.geometry.skull import SKULL_CENTRE, inverse_distance_shares
 from models.geometry.topology import CHIN, MESH, HeadTransform, head_pose, topology
 from models.geometry.views import View
@@ -94,14 +95,15 @@ def build_surface(
     focus: Tensor,
     cells: float,
     views: Sequence[View] = (),
-    has_skull: Tensor | None = None,
+    kind: Kind | None = None,
 ) -> HeadSurface:
     """The surface of B heads, from the person's layer (B, 4, S, S) and landmarks (B, 478, 3), canvas units.
 
-    focus (B, 3): the box around the head. cells: guidance cells per canonical unit. has_skull (B,): 1 for a head, 0 for
-    what has a face and is no head, which gets no shell (`skull_fits`); None: all are heads.
+    focus (B, 3): the box around the head. cells: guidance cells per canonical unit. kind: what is no head gets no
+    shell (`skull_fits`); None: all are people.
     """
-    has_skull = person.new_ones(len(person)) if has_skull is None else has_skull
+    kind = Kind.person(len(person), person.device) if kind is None else kind
+    has_skull, relief = kind.skull, head_relief(kind)
     device, centre, on_skull = face.device, face.new_tensor(SKULL_CENTRE), has_skull[:, None, None]
     head = head_pose(face)
     # Ears and a shell whose vertices are all in one place have no area, and are not drawn.
@@ -111,7 +113,7 @@ def build_surface(
     in_picture = ears_at_rest(at_rest, head, focus, cells, person.shape[-1])
     earless = person * (1 - in_picture)
     heads, mattes = [head, *(head_pose(view.face) for view in views)], [earless[:, 3:], *(view.matte for view in views)]
-    local_shell = torch.lerp(centre, fit_shell(face, heads, mattes, found.place), on_skull)
+    local_shell = torch.lerp(centre, fit_shell(face, heads, mattes, found.place, relief), on_skull)
     local_face = head.inverse(face)[:, :MESH]
     border = local_face[:, topology(device).oval]
     distance = torch.cdist(local_shell, border)
@@ -119,9 +121,10 @@ def build_surface(
     weights = share * torch.exp(-(distance.amin(-1, keepdim=True) / BORDER_REACH).square())
     weights = torch.cat([weights, ear_mesh(device).root.expand(len(face), -1, -1)], 1) * on_skull
     of_ears = ear_mesh(device).normals.expand(len(face), -1, -1)
-    outward = torch.cat([
-        flattened_normals(topology(device).normals, drawn_relief(face)), shell_normals(local_shell), of_ears
-    ], 1)  # fmt: skip
+    mesh, rays = topology(device), shell(device)
+    of_face = normals_on_relief(mesh.normals, local_face, mesh.triangles, relief)
+    of_shell = normals_on_relief(rays.normals, local_shell, rays.triangles, relief)
+    outward = torch.cat([of_face, of_shell, of_ears], 1)
     place = head.apply(torch.cat([local_face, local_shell, at_rest], 1))
     facing = visible_facing(head, place, outward, focus, cells)
     # The shell lies within the outline anyway; what it has below an ear the picture does not show. An ear is always

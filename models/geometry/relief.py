@@ -1,7 +1,7 @@
 """How deep a character's head is: as deep as a person's, or flatter.
 
-What has a face and is no head, a cup or a mask, is rounder than it is deep. A head drawn with large eyes is flat, too:
-on a person's relief such eyes would reach around to the temples, and the hair beside them would turn away with the ears.
+What has a face and is no head, a cup or a mask, is rounder than it is deep. A flat drawing's head is flat, too: on a
+person's relief its large eyes would reach around to the temples, and hair beside them would turn away with the ears.
 """
 
 from __future__ import annotations
@@ -10,54 +10,40 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.geometry.grid import smoothstep
-from models.geometry.topology import (
-    LEFT_EYE_INNER,
-    LEFT_EYE_OUTER,
-    RIGHT_EYE_INNER,
-    RIGHT_EYE_OUTER,
-    head_pose,
-    topology,
-)
+from kernels.mesh import normals
+from models.geometry.kind import Kind
+from models.geometry.topology import head_pose, topology
 
 RELIEF = 0.6  # depth of the face of what is no head, over that of a person's
 EVEN_RADIUS = 0.25  # canonical units over which that depth is averaged: no lids, no lips
-# Width of an eye, canonical units: .29 to .37 of people, paintings and realistic drawings, .49 of a cartoon, .59 in the
-# style of anime. A head is as deep as a person's up to the first, and as flat as `DRAWN_RELIEF` from the second on.
-DRAWN_EYES, DRAWN_RELIEF = (0.4, 0.55), 0.4
-LEVEL = 0.1  # canonical z, just behind the corners of the eyes, behind which a drawn face is flatter
+DRAWN_RELIEF = 0.4  # depth of a flat drawing's head, over that of a person's
 
 
-def flattened(face: Tensor, has_skull: Tensor) -> Tensor:
-    """Landmarks (B, 478, 3) of pictures' faces at the depth that their characters have; x and y stay.
+def head_relief(kind: Kind) -> Tensor:
+    """(B,) depth of heads over that of a person's, `DRAWN_RELIEF` to 1: flat drawings are those without lids."""
+    return torch.lerp(torch.full_like(kind.lids, DRAWN_RELIEF), torch.ones_like(kind.lids), kind.lids)
 
-    has_skull (B,): 0..1, 1 for a head.
-    """
+
+def on_relief(face: Tensor, kind: Kind) -> Tensor:
+    """Landmarks (B, 478, 3), canvas units, of pictures' faces at the depth that their characters have; x and y stay."""
     near = topology(face.device).canonical[:, :2]
     near = torch.exp(-(torch.cdist(near, near) / EVEN_RADIUS).square())
     even = near @ face[..., 2:] / near.sum(1, keepdim=True)
-    flat = torch.lerp(even[:, topology(face.device).oval].mean(1, keepdim=True), even, RELIEF)
+    sheet = torch.lerp(even[:, topology(face.device).oval].mean(1, keepdim=True), even, RELIEF)
     head = head_pose(face)
     local = head.inverse(face)
-    depth = local[..., 2:] - (1 - drawn_relief(face))[:, None, None] * (local[..., 2:] - LEVEL).clamp_min(0)
-    drawn = head.apply(torch.cat([local[..., :2], depth], -1))[..., 2:]
-    return torch.cat([face[..., :2], torch.lerp(flat, drawn, has_skull[:, None, None])], -1)
+    depth = head_relief(kind)[:, None, None] * local[..., 2:]
+    of_head = head.apply(torch.cat([local[..., :2], depth], -1))[..., 2:]
+    return torch.cat([face[..., :2], torch.lerp(sheet, of_head, kind.skull[:, None, None])], -1)
 
 
-def drawn_relief(face: Tensor) -> Tensor:
-    """(B,) depth of heads with landmarks (B, 478, 3) behind `LEVEL`, over that of a person's: `DRAWN_RELIEF` to 1."""
-    local = head_pose(face).inverse(face)
-    corners = [(RIGHT_EYE_OUTER, RIGHT_EYE_INNER), (LEFT_EYE_INNER, LEFT_EYE_OUTER)]
-    width = sum((local[:, outer] - local[:, inner])[:, :2].norm(dim=-1) for outer, inner in corners) / 2
-    return 1 - (1 - DRAWN_RELIEF) * smoothstep(*DRAWN_EYES, torch.as_tensor(width))
+def normals_on_relief(mean: Tensor, vertices: Tensor, triangles: Tensor, relief: Tensor) -> Tensor:
+    """Outward unit normals (B, V, 3) of a part of heads with vertices (B, V, 3) and triangles (F, 3), clockwise as seen
+    from outside, on `head_relief` (B,).
 
-
-def flattened_normals(face: Tensor, relief: Tensor) -> Tensor:
-    """Outward normals (B, N, 3), canonical axes, of the canonical face's first N landmarks, on `drawn_relief` (B,).
-
-    face: (N, 3) their normals on a person's relief. A surface whose depth is k times as large has normals whose z is
-    1 / k as large, before they are of unit length.
+    mean: (V, 3) those of a person's mean head. They are more even than a head's own, which count the more the flatter
+    it is.
     """
-    deep = topology(face.device).canonical[: len(face), 2] > LEVEL
-    steeper = torch.where(deep, relief[:, None], 1.0)
-    return F.normalize(torch.cat([face[:, :2].expand(len(relief), -1, -1), face[:, 2:] / steeper[..., None]], -1), dim=-1)
+    own = -normals(vertices, triangles.expand(len(vertices), -1, -1))
+    flatness = (1 - relief) / (1 - DRAWN_RELIEF)
+    return F.normalize(torch.lerp(mean.expand_as(own), own, flatness[:, None, None]), dim=-1)

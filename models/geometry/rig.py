@@ -189,7 +189,7 @@ class Rig:
         triangles = lattice_triangles(image.device)
         person = person_over_plate(image, matte, plate)
         colours = person if foreground is None else torch.cat([foreground * matte, matte], 1)
-        surface = build_surface(colours, face, focus, cells, views, kind.skull)
+        surface = build_surface(colours, face, focus, cells, views, kind)
         coverage = inside_at_rest(surface, head, face, focus, image.shape[-1])
         coverage = coverage * kind.skull[:, None, None, None]  # what is no head stays whole below its face
         behind = continued_behind(colours, coverage)

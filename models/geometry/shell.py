@@ -18,7 +18,6 @@ from torch.nn import functional as F
 from kernels.mesh import normals
 from models.geometry.ears import roots_of
 from models.geometry.grid import smoothstep
-from models.geometry.relief import drawn_relief
 from models.geometry.skull import SKULL_CENTRE, SKULL_RADII
 from models.geometry.topology import MESH, HeadTransform, topology
 
@@ -55,12 +54,14 @@ class Shell(NamedTuple):
     """The shell's constants on one device, Vs vertices.
 
     rays: (Vs, 3) unit vectors from the skull's centre, canonical axes.
+    normals: (Vs, 3) outward normals of the mean head there.
     triangles: (F, 3) long, clockwise as seen from outside.
     mirrored: (Vs,) long, the vertex at −x.
     hanging_fade, short_fade: (Vs,) 1, and 0 at the neck: of hair that hangs beside it, and of short hair.
     """
 
     rays: Tensor
+    normals: Tensor
     triangles: Tensor
     mirrored: Tensor
     hanging_fade: Tensor
@@ -87,14 +88,16 @@ def shell(device: torch.device) -> Shell:
     short = 1 - smoothstep(*SHORT_FADE, rays[:, 1] - SHORT_DROP * nape)
     mirror = rays.new_tensor([-1.0, 1.0, 1.0])
     mirrored = torch.cdist(rays * mirror, rays).argmin(1)
+    outward = -normals((rays * mean_distance(rays)[:, None])[None], triangles[None])[0]
+    outward = F.normalize(outward + outward[mirrored] * mirror, dim=-1)  # its quads are split along one diagonal
     triangles = triangles[(hanging[triangles] > 0).any(1)]
-    return Shell(*(part.to(device) for part in (rays, triangles, mirrored, hanging, short)))
+    return Shell(*(part.to(device) for part in (rays, outward, triangles, mirrored, hanging, short)))
 
 
 def mean_distance(rays: Tensor, relief: Tensor | float = 1.0) -> Tensor:
     """Distance (...) of the mean head's surface from the skull's centre along unit rays (..., 3), canonical units.
 
-    relief: (...), `drawn_relief` of the head, whose back is as much flatter as its face.
+    relief: (...), `head_relief`: a back is as much flatter as a face.
     """
     behind = smoothstep(*BACK_FADE, rays[..., 2])
     back = 1 + behind * (BACK_LENGTH - NAPE_DEPTH * smoothstep(*NAPE_RANGE, rays[..., 1]))
@@ -102,29 +105,28 @@ def mean_distance(rays: Tensor, relief: Tensor | float = 1.0) -> Tensor:
     return back / torch.stack(torch.broadcast_tensors(x, y, z.clamp_max(0) + z.clamp_min(0) / relief), -1).norm(dim=-1)
 
 
-def shell_normals(vertices: Tensor) -> Tensor:
-    """Outward unit normals (B, Vs, 3) of shells with these vertices (B, Vs, 3); 0 where no triangle is drawn."""
-    triangles = shell(vertices.device).triangles
-    return -normals(vertices, triangles.expand(len(vertices), -1, -1))
-
-
 def fit_shell(
-    face: Tensor, heads: Sequence[HeadTransform], mattes: Sequence[Tensor], ears: Tensor | None = None
+    face: Tensor,
+    heads: Sequence[HeadTransform],
+    mattes: Sequence[Tensor],
+    ears: Tensor | None = None,
+    relief: Tensor | None = None,
 ) -> Tensor:
     """The shell's vertices (B, Vs, 3), canonical units, of heads with landmarks (B, 478, 3) in their first pictures.
 
     heads: in each of their pictures, the first one first. mattes: (B, 1, S, S) of these. ears: (B, E, 3), canonical
-    units, behind which the shell stays.
+    units, behind which the shell stays. relief: (B,) `head_relief`; None: all are as deep as a person's.
     """
     rays = shell(face.device).rays
     centre = rays.new_tensor(SKULL_CENTRE)
     offset = heads[0].inverse(face)[:, :MESH] - centre
     length = offset.norm(dim=-1)
     direction = offset / length.clamp_min(1e-4)[..., None]
-    relief = drawn_relief(face)[:, None]
+    relief = rays.new_ones(len(face), 1) if relief is None else relief[:, None]
     factors = rays.new_tensor(INNER_FACTORS)
     inner = factors[topology(face.device).rings.clamp_max(len(INNER_FACTORS) - 1).long()]
-    samples = [(direction, length / mean_distance(direction, relief) * inner, torch.ones_like(length), BORDER_SHARPNESS)]
+    distance = length / mean_distance(direction, relief) * inner
+    samples = [(direction, distance, torch.ones_like(length), BORDER_SHARPNESS)]
     if ears is not None:
         length = (ears - centre).norm(dim=-1)
         direction = (ears - centre) / length.clamp_min(1e-4)[..., None]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from models.geometry.openings import EYES
 from models.geometry.topology import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
@@ -23,8 +22,6 @@ CHEEK_HALF = 0.04
 SKIN_DIFFERENCE = 0.12  # of colours 0..1, largest channel: what differs more is no skin
 MIN_GROWTH = 1.3  # height of the eye over that of its landmarks, from which they do not fit
 MAX_GROWTH = 5.0  # beyond, it is no eye, but hair that touches it
-
-Mask = NDArray[np.bool_]
 
 
 def fit_drawn_eyes(rgb: Array, face: Array) -> Array:

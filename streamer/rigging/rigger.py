@@ -12,7 +12,7 @@ import torch
 from models.geometry.head_surface import skull_fits
 from models.geometry.kind import Kind
 from models.geometry.limbs import Outlines
-from models.geometry.relief import flattened
+from models.geometry.relief import on_relief
 from models.geometry.rig import Rig
 from models.geometry.views import View
 from streamer.errors import KagamiError
@@ -20,7 +20,7 @@ from streamer.options import LARGEST_PERSON
 from streamer.rigging.border import below_without, extend
 from streamer.rigging.canvas import Array, Canvas, original_grid, place_on_canvas
 from streamer.rigging.cutout import Cutout, continued, cut_out
-from streamer.rigging.drawn_eyes import fit_drawn_eyes
+from streamer.rigging.drawn_face import fit_drawn_face
 from streamer.rigging.face_fit import face_within
 from streamer.rigging.face_parts import has_lids, has_lips, is_flat_drawing
 from streamer.rigging.finger_outline import FingerOutlines, find_fingers
@@ -153,7 +153,7 @@ def find_character(
     layout = replace(layout, hair=head_with_hair(face, found.alpha))
     rgb = seen(canvas, found)
     if (points is None or not points.has_face) and is_flat_drawing(rgb, face):
-        face = fit_drawn_eyes(rgb, face)
+        face = fit_drawn_face(rgb, face)
     body = skeleton.body
     limbs = None if body is None else find_limbs(rgb, found.alpha, body, canvas.inside)
     fingers = None
@@ -231,14 +231,14 @@ def build_rig(character: Character, device: torch.device | str, further: Sequenc
             View(
                 batch(each.rgb.transpose(2, 0, 1)),
                 batch(each.alpha[None]),
-                flattened(batch(each.face), kind.skull),
+                on_relief(batch(each.face), kind),
             )
             for each in further
         ]
         rig = Rig.build(
             batch(character.rgb.transpose(2, 0, 1)),
             batch(character.alpha[None]),
-            flattened(batch(character.face), kind.skull),
+            on_relief(batch(character.face), kind),
             None if character.body is None else batch(character.body),
             batch(character.plate.transpose(2, 0, 1)),
             batch(character.foreground.transpose(2, 0, 1)),
