@@ -21,6 +21,7 @@ LEAST_BELOW = 0.3  # half widths that must be seen below the hips on both sides 
 UNDER_ARMS = 0.05  # half widths that a torso goes on behind an arm beside it, at least
 ENDS = 0.08  # lengths of the spine over which the outline fades in below the shoulders, and out at its lower end
 PERSON, NOBODY = 0.5, 0.3  # alpha from which a place is the person's, and up to which it is background
+CLEARLY_NOBODY = 0.05  # the latter beside a limb, in a narrow gap
 RIM_DIVISOR = 170  # of the canvas's side: pixels around limbs in which alpha is their soft edge
 THIN_DIVISOR = 128  # of the canvas's side: half the width up to which what stays beside a limb is no torso
 SMOOTHED_ROWS = 11  # over which a half width is the mean of its neighbours, as often as this:
@@ -66,7 +67,7 @@ def torso_outline(alpha: Tensor, taken: Tensor, behind: Tensor, body: Tensor) ->
     rim = max(1, size // RIM_DIVISOR)  # pixels
     near = dilate(taken, rim) > 0.5
     rest = opened((alpha > PERSON) & ~near, max(1, size // THIN_DIVISOR))
-    empty = ((alpha < NOBODY) & ~near) | (behind > 0.5)
+    empty = ((alpha < NOBODY) & ~near) | ((alpha < CLEARLY_NOBODY) & (taken < 0.5)) | (behind > 0.5)
     places = torso_places(axis)  # (B, 2 ROWS, COLUMNS, 2)
     maps = torch.cat([rest, empty, taken > 0.5], 1).to(alpha.dtype)
     rest_at, empty_at, taken_at = F.grid_sample(maps, places, "nearest", "zeros", False).gt(0.5).unbind(1)

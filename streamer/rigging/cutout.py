@@ -62,9 +62,8 @@ def cut_out(rgb: Array, face: Array, coarse: CoarseMatte) -> Cutout:
     """The character in a picture (H, W, 3) 0..1 with this face (478, 2 or 3), pixels, and coarse matte."""
     alpha, radius = fine_alpha(rgb, face, coarse)
     foreground = foreground_colours(rgb, alpha)
-    return Cutout(
-        alpha, foreground, background(rgb, alpha, foreground, radius, head_region(face, alpha.shape, below=0.0))
-    )
+    heads = head_region(face, alpha.shape, below=0.0)
+    return Cutout(alpha, foreground, background(rgb, alpha, foreground, radius, heads, coarse.gaps))
 
 
 def fine_alpha(rgb: Array, face: Array, coarse: CoarseMatte) -> tuple[Array, int]:
@@ -82,7 +81,8 @@ def near_the_body(alpha: Array, rgb: Array, coarse: CoarseMatte, face: Array) ->
     """Alpha (H, W) that ends, but for the head, where the coarse matte does after its alignment with the picture, and
     where nothing solid is near.
     """
-    edge = cv2.dilate((refine_edges(rgb, coarse.matte) > BODY).astype(np.float32), disc(BODY_RIM))
+    whole = coarse.matte if coarse.gaps is None else np.maximum(coarse.matte, coarse.gaps)  # these are solved for
+    edge = cv2.dilate((refine_edges(rgb, whole.astype(np.float32)) > BODY).astype(np.float32), disc(BODY_RIM))
     solid = cv2.morphologyEx((alpha > 1 - BODY).astype(np.float32), cv2.MORPH_OPEN, disc(1))  # specks are nothing
     edge = np.minimum(edge, cv2.dilate(solid, disc(2 * BODY_RIM)))
     return np.where(head_region(face, alpha.shape), alpha, np.minimum(alpha, edge)).astype(np.float32)
@@ -141,17 +141,26 @@ def foreground_colours(rgb: Array, alpha: Array) -> Array:
     return np.where(alpha[..., None] > OPAQUE, rgb, estimated).astype(np.float32)
 
 
-def background(rgb: Array, alpha: Array, foreground: Array, radius: int, heads: NDArray[np.bool_]) -> Array:
+def background(
+    rgb: Array,
+    alpha: Array,
+    foreground: Array,
+    radius: int,
+    heads: NDArray[np.bool_],
+    gaps: NDArray[np.bool_] | None = None,
+) -> Array:
     """(H, W, 3) what a picture (H, W, 3) shows behind a character of this alpha (H, W) and foreground (H, W, 3).
 
     It is the picture's own where alpha is 0, and where alpha is small, what makes the picture together with the
     foreground; `radius` pixels around all that covers more it is filled smoothly, and with the texture around. heads:
-    (H, W) where hair may be, which alpha lacks in part.
+    (H, W) where hair may be, which alpha lacks in part. gaps: (H, W) where it is seen between limbs, however narrow.
     """
     covered: Array = cv2.dilate((alpha > SEEN_THROUGH).astype(np.float32), disc(radius)).astype(np.float32)
     share = np.minimum(alpha, SEEN_THROUGH)[..., None]
     behind = ((rgb - share * foreground) / (1 - share)).clip(0, 1).astype(np.float32)
     covered = np.maximum(covered, remnants(behind, covered) * heads)
+    if gaps is not None:
+        covered[gaps & (alpha <= SEEN_THROUGH)] = 0
     return continue_texture(continued(behind, 1 - covered), covered > 0)
 
 

@@ -9,7 +9,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.geometry.body import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER
+from models.geometry.body import (
+    LEFT_ELBOW,
+    LEFT_HIP,
+    LEFT_SHOULDER,
+    LEFT_WRIST,
+    RIGHT_ELBOW,
+    RIGHT_HIP,
+    RIGHT_SHOULDER,
+    RIGHT_WRIST,
+)
 from models.geometry.limb_curve import LIMB_SAMPLES, SECOND_JOINTS, THIRD_JOINTS, limb_polylines
 from streamer.rigging.canvas import Array
 from streamer.rigging.face_search import face_extent
@@ -28,6 +37,15 @@ MIN_AREA = 1e-4  # of the picture, of a gap
 TORSO_RIM = 0.15  # sizes of the body by which a torso is wider than shoulders and hips
 HEAD_REACH = 1.2  # extents of the face around its middle that are the head's and the neck's
 EDGE_DIVISOR = 128  # of the canvas's side: pixels along the edge of a coarse matte that may be background
+ARMS = (
+    (LEFT_SHOULDER, LEFT_ELBOW, LEFT_WRIST, LEFT_HIP),
+    (RIGHT_SHOULDER, RIGHT_ELBOW, RIGHT_WRIST, RIGHT_HIP),
+)
+# Of narrow gaps beside arms, in sizes of the body: how far the background beside an arm is looked at, how long they are
+# at least, and how wide at most.
+BESIDE_ARM, LONG, NARROW = 0.25, 0.12, 0.12
+BELOW = 3  # rows before and after the lower end of a gap
+LIKE, ENCLOSED = 7.0, 0.7  # distance in CIELAB from that background; share of what is beside them that is unlike it
 MATTE = (0.1, 0.5)  # of the coarse matte: certainly background below, taken for the person above
 
 
@@ -58,7 +76,57 @@ def limb_gaps(rgb: NDArray[np.uint8], matte: Array, landmarks: Array, body: Arra
     _, labels, stats, _ = cv2.connectedComponentsWithStats(opened)
     large = stats[:, cv2.CC_STAT_AREA] >= MIN_AREA * size * size
     large[0] = False
-    return np.asarray(large[labels])
+    return np.asarray(large[labels]) | slivers(lab, matte, body, core > 0)
+
+
+def slivers(lab: Array, matte: Array, body: Array, limbs: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(S, S) long, narrow gaps between arms and torso, coloured like the background beside the same arm.
+
+    lab (S, S, 3): the canvas in CIELAB. matte, limbs (S, S): the coarse one, and where limbs certainly are. The whole
+    person has the wall's colour somewhere, as a print or a shirt, but seldom long and narrow beside an arm.
+    """
+    size, unit = matte.shape[0], body_size(body) * matte.shape[0] / 2
+    found = np.zeros((size, size), np.bool_)
+    clear = cv2.erode((matte < MATTE[0]).astype(np.uint8), np.ones((3, 3)), iterations=max(1, size // EDGE_DIVISOR))
+    for joints in ARMS:
+        if not np.isfinite(body[list(joints), :2]).all() or body[list(joints[:3]), VISIBILITY].min() < MIN_VISIBILITY:
+            continue
+        corners = np.round(((body[list(joints), :2] + 1) * size / 2 - 0.5).clip(-size, 2 * size)).astype(np.int32)
+        between = cv2.fillPoly(np.zeros((size, size), np.uint8), [corners], 1)
+        between &= 1 - (torso_mask(body, size, 0.0) | cv2.erode(limbs.astype(np.uint8), np.ones((3, 3))))
+        around = cv2.dilate(between, np.ones((3, 3), np.uint8), iterations=max(1, round(BESIDE_ARM * unit)))
+        background = (around > 0) & (clear > 0)
+        if background.sum() < SAMPLES // 10:
+            continue
+        like = np.full((size, size), np.inf, np.float32)
+        like[around > 0] = distance_to(lab[around > 0], palette(lab[background]))
+        parts = ((like < LIKE) & (between > 0)).astype(np.uint8)
+        count, labels = cv2.connectedComponents(parts, connectivity=8)
+        for number in range(1, count):
+            part = labels == number
+            if is_sliver(part, like, unit) and not goes_on(part, like):
+                found |= part
+    return found
+
+
+def is_sliver(part: NDArray[np.bool_], like: Array, unit: float) -> bool:
+    """Whether a part (S, S) is long and narrow, for a body of `unit` pixels, and what is beside it unlike it.
+
+    like: (S, S) distance in CIELAB from the background.
+    """
+    rows = int(part.any(1).sum())
+    if rows < LONG * unit or part.sum() >= NARROW * unit * rows:
+        return False
+    wide, narrow = (cv2.dilate(part.astype(np.uint8), np.ones((side, side))) for side in (7, 3))
+    return bool((like[wide > narrow] > UNLIKE).mean() > ENCLOSED)
+
+
+def goes_on(part: NDArray[np.bool_], like: Array) -> bool:
+    """Whether the background goes on below a part (S, S): the matte then has not only closed a gap."""
+    rows = np.flatnonzero(part.any(1))
+    columns = np.flatnonzero(part[rows[-BELOW:]].any(0))
+    below = like[rows[-1] + BELOW : rows[-1] + 3 * BELOW, columns.min() : columns.max() + 1]
+    return bool(below.size and np.median(below) < LIKE)
 
 
 def limb_masks(body: Array, size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -162,7 +162,7 @@ def cut_all_out(canvas: Canvas, picture: Picture, people: list[tuple[Array, Skel
     alphas = [alpha / total for alpha in alphas]
     together = np.minimum(np.sum(alphas, 0), 1).astype(np.float32)
     radius = max(1, round(FINE_RIM * max(together.shape)))
-    plate = background(rgb, together, foreground_colours(rgb, together), radius, heads)
+    plate = background(rgb, together, foreground_colours(rgb, together), radius, heads, gaps)
     return [extend(Cutout(each, foreground_colours(rgb, each), plate), canvas.margins) for each in alphas]
 
 

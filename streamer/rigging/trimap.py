@@ -24,6 +24,7 @@ INNER_BAND = 0.035  # inwards
 HEAD_REACH = 1.3  # extents of the face around its centre that are the head with its hair
 BELOW_CHIN = 0.35  # extents of the face below the chin to which that reaches
 STRAND = 0.02  # extents of the face: half the width from which something beyond the coarse matte is no strand of hair
+GAP_BAND = 2  # pixels around a gap between limbs in which alpha is unknown
 MIN_RADIUS = 2  # pixels, of a band and of a strand
 # Of the background that is followed into the band:
 BESIDE = 3  # pixels beside the band from which colours are followed
@@ -40,11 +41,12 @@ def trimap(rgb: Array, face: Array, coarse: CoarseMatte) -> Array:
 
     rgb: (H, W, 3) 0..1 the picture. face: (478, 2 or 3) pixels. coarse: of the same picture.
     """
-    known = bands(face, coarse)
+    gaps = np.zeros(coarse.matte.shape, np.uint8) if coarse.gaps is None else coarse.gaps.astype(np.uint8)
+    known = bands(face, CoarseMatte(np.maximum(coarse.matte, gaps), coarse.face))
+    known[(cv2.dilate(gaps, disc(GAP_BAND)) > 0) & (known == 1) & (coarse.face <= 0.5)] = 0.5
     inwards = (known == 0.5) & (coarse.matte < SURE)
     background = inwards & going_on(rgb, known == 0, inwards, strand_radius(face))
-    if coarse.gaps is not None:
-        background |= cv2.erode(coarse.gaps.astype(np.uint8), disc(1)) > 0
+    background |= cv2.erode(gaps, disc(1)) > 0
     return np.where(background, 0, known).astype(np.float32)
 
 

@@ -144,3 +144,15 @@ def test_specks_beside_the_body_are_nothing() -> None:
     left = near_the_body(speckled, rgb, guess, face())
     outside = head_region(face(), left.shape)[SIDE - 25] < 1
     assert left[SIDE - 25, outside].max() == 0 and (left[SIDE - 12 :] == 1).all()
+
+
+def test_a_narrow_gap_between_limbs_shows_the_picture_on_the_plate() -> None:
+    rgb = np.full((SIDE, SIDE, 3), 0.7, np.float32)
+    rgb[:, 60:63] = 0.9  # what stands behind
+    alpha = np.ones((SIDE, SIDE), np.float32)
+    alpha[:, :20] = alpha[:, 60:63] = 0
+    gaps, heads = np.zeros((2, SIDE, SIDE), np.bool_)
+    gaps[:, 60:63] = True
+    closed, seen = (background(rgb, alpha, rgb, 2, heads, each) for each in (None, gaps))
+    assert np.abs(closed[:, 60:63] - 0.7).max() < 0.05
+    assert np.array_equal(seen[:, 60:63], rgb[:, 60:63])

@@ -1,11 +1,12 @@
 """Background that shows between an arm and the torso is found where a matte has closed it, and clothes are not."""
 
 import numpy as np
+import pytest
 import torch
 
 from streamer.rigging.canvas import Array
-from streamer.rigging.limb_gaps import limb_gaps
-from tests.support.bodies import TORSO, drawn_figure, wide_arms
+from streamer.rigging.limb_gaps import limb_gaps, slivers
+from tests.support.bodies import TORSO, drawn_figure, figure_joints, wide_arms
 
 SIZE = 256
 
@@ -45,3 +46,22 @@ def test_clothes_unlike_the_background_are_no_gap() -> None:
 def test_limbs_that_are_not_seen_have_no_gaps() -> None:
     unseen = torch.cat([FIGURE.body[0, :, :3], torch.zeros(33, 1)], 1).numpy()
     assert not limb_gaps(picture(), closed_matte(), FACE, unseen).any()
+
+
+@pytest.mark.parametrize(("rows", "columns", "is_gap"), [
+    ((-0.2, 0.05), (0.22, 0.25), True),
+    ((0.0, 0.05), (0.22, 0.25), False),  # a print
+    ((-0.1, 0.05), (0.17, 0.27), False),  # part of a shirt
+    ((-0.2, 0.3), (0.22, 0.25), False),  # goes on below the arm
+])  # fmt: skip
+def test_a_long_narrow_place_like_the_wall_beside_an_arm_is_a_gap(
+    rows: tuple[float, float], columns: tuple[float, float], is_gap: bool
+) -> None:
+    body = figure_joints()[0].numpy()
+    x, y = np.meshgrid(*[np.linspace(-1, 1, SIZE, dtype=np.float32)] * 2)
+    person = np.abs(x) < 0.36
+    place = (x > columns[0]) & (x < columns[1]) & (y > rows[0]) & (y < rows[1])
+    lab = np.where((person & ~place)[..., None], np.float32((20, 0, 0)), np.float32((80, 0, 5)))
+    found = slivers(lab, person.astype(np.float32), body, np.zeros_like(person))
+    assert not (found & ~place).any()
+    assert (found & place).sum() == (place.sum() if is_gap else 0)
