@@ -269,10 +269,12 @@ class _Builder:
         fixed = [leaf if now is None else None for leaf, now in zip(leaves, current, strict=True)]
         slots = [] if call.mutates else [(self.slots[storage_of(r)], r.stride()) for r in call.results]
         function, table = call.function, self.tape._table
+        is_flat = not call.keywords and len(leaves) == len(call.arguments)
+        is_flat = is_flat and all(leaf is each for leaf, each in zip(leaves, call.arguments, strict=True))
 
         def run() -> None:
             values = [leaf if now is None else now() for leaf, now in zip(fixed, current, strict=True)]
-            arguments, keywords = tree_unflatten(values, spec)
+            arguments, keywords = (values, {}) if is_flat else tree_unflatten(values, spec)
             result = function(*arguments, **keywords)
             found = (result,) if isinstance(result, Tensor) else result
             for (slot, strides), tensor in zip(slots, found, strict=True) if slots else ():

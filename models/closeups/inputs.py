@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kernels.eyeballs.reference import SOFT_BORDER_GAIN
+from kernels.masked_samples import sample_where
 from models.closeups.eyeball import complete_eyeball
 from models.closeups.inner_mouth import InnerMouth
 from models.closeups.mouth import white_point
@@ -146,7 +147,7 @@ class MovingPicture:
         map; what the picture hides comes from the chart. k whole batches one after another.
         """
         on_chart = sample(self.on_chart, in_box)
-        completed = sample(self.chart, on_chart[:, :2].permute(0, 2, 3, 1))[:, :3]
+        completed = sample_where(self.chart, on_chart[:, :2].permute(0, 2, 3, 1), on_chart[:, 2:])[:, :3]
         return torch.lerp(sample(self.picture, source), completed, on_chart[:, 2:])
 
 
@@ -282,10 +283,11 @@ def known_pixels(
     visible = now_inner * smoothstep(*view.visible_opening, open_share)
     closed = (moved_inner - visible).clamp_min(0)
     along_rim = torch.stack([rest_position[..., 0], torch.zeros_like(rest_position[..., 0])], -1)
-    rim = sample(reference.rim_colours, along_rim)
+    rim = sample_where(reference.rim_colours, along_rim, closed)
     if view.is_eye:
         gaze = (landmarks[:, 1] - landmarks[:, 0])[:, len(view.inner)]  # the pupil's way; an eyeball moves as a whole
-        inside = sample(reference.inside, unit_grid(side, visible.device) - gaze[:, None, None])
+        source = unit_grid(side, visible.device) - gaze[:, None, None]
+        inside = sample_where(reference.inside, source, visible)
         interior = erode(visible)
         uncovered = torch.cat([visible, interior], 1) - SOFT_BORDER_GAIN * inside[:, INSIDE_COVERAGE]
         squeezed = interior * (1 - smoothstep(*RIGID_OPENING, open_share))
@@ -293,7 +295,7 @@ def known_pixels(
         shown = shown * reference.confidence[:, None, None, None]
         colour = inside[:, INSIDE_COLOUR] * (1 - LID_SHADOW + LID_SHADOW * F.avg_pool2d(visible, 7, 1, 3))
     else:
-        inside = sample(reference.inside, teeth_source(inner_lips(landmarks), side))
+        inside = sample_where(reference.inside, teeth_source(inner_lips(landmarks), side), visible)
         shown = (1 - closed) * visible * inside[:, INSIDE_TEETH]
         colour = inside[:, INSIDE_COLOUR]
     known = closed + shown

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kernels.masked_samples import sample_where
 from models.closeups.teeth import clamp_chroma, weighted_mean
 from models.geometry.constants import gather_rows
 from models.geometry.grid import unit_grid
@@ -67,12 +68,13 @@ def mouth_grid(ring: Tensor, side: int) -> Tensor:
     return torch.stack([x.expand_as(y), y], -1) * 2 - 1
 
 
-def stretch_driver_mouth(mouth_cells: Tensor, ring: Tensor, side: int) -> Tensor:
-    """(B, 4, side, side) a driver's mouth stretched over the opening of another face, with its border repeated beyond.
+def stretch_driver_mouth(mouth_cells: Tensor, ring: Tensor, inside: Tensor) -> Tensor:
+    """(B, 4, n, n) a driver's mouth stretched over the opening of another face, 0 beyond it.
 
-    mouth_cells: (B, 4, `MOUTH_ROWS`, `MOUTH_COLUMNS`), see `Driver.mouth`. ring: see `mouth_grid`.
+    mouth_cells: (B, 4, `MOUTH_ROWS`, `MOUTH_COLUMNS`), see `Driver.mouth`. ring: see `mouth_grid`. inside: (B, 1, n, n)
+    0..1, coverage by the opening.
     """
-    return F.grid_sample(mouth_cells, mouth_grid(ring, side), "bilinear", "border", False)
+    return sample_where(mouth_cells, mouth_grid(ring, inside.shape[-1]), inside)
 
 
 def tint_driver_mouth(driver_mouth: Tensor, paint: Tensor, allowed_chroma: Tensor) -> Tensor:

@@ -136,7 +136,7 @@ def driver_mouth(mouth_cells: Tensor, mouth: CloseupInput, reference: CloseupRef
     the picture shows nothing of an open mouth, or only what the warp has stretched.
     """
     rest_inner, now_inner = mouth.maps[:, REST_INNER_RING], mouth.maps[:, NOW_INNER_RING]
-    stretched_mouth = stretch_driver_mouth(mouth_cells, inner_lips(mouth.landmarks)[:, 1], now_inner.shape[-1])
+    stretched_mouth = stretch_driver_mouth(mouth_cells, inner_lips(mouth.landmarks)[:, 1], now_inner)
     colour, weight = stretched_mouth.split([3, 1], 1)
     colour = (colour / weight.clamp_min(1e-3) * reference.white_point[:, :, None, None]).clamp(0, 1)
     hidden = torch.maximum(mouth.hidden, stretched(rest_inner, now_inner))

@@ -32,6 +32,7 @@ from streamer.runtime.onnx_runtime import onnxruntime
 from streamer.runtime.priority import TRANSFORMER_NICENESS, lower_priority
 
 Given = TypeVar("Given")
+MakeMaps = Callable[[], tuple[Tensor, Tensor]]
 
 
 @dataclass(eq=False, slots=True)
@@ -163,23 +164,21 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
             edits.append(edit if then is None else propagate_edit(edit, then, own[0][:, MAP_FLOW]))
         return Edit.stack(edits)
 
-    def _newest_edit(
-        self, state: OnnxState, make_maps: Callable[[], tuple[Tensor, Tensor]], guidance: Guidance
-    ) -> tuple[Edit, Tensor | None]:
+    def _newest_edit(self, state: OnnxState, make_maps: MakeMaps, guidance: Guidance) -> tuple[Edit, Tensor | None]:
         """The newest transformer output for one stream's frame; live, with the flow from which it is to be propagated.
 
-        make_maps: `network_maps`, called where the transformer runs.
+        make_maps: `network_maps`, called in the thread in which the transformer runs.
         """
         if self._transformer_thread is None:
-            return self._run_transformer(state, *make_maps(), guidance)[0], None
+            return self._run_transformer(state, make_maps, guidance)[0], None
         now = self._clock()
         if state.last_edit is None:
-            state.last_edit = self._run_transformer(state, *make_maps(), guidance)
+            state.last_edit = self._run_transformer(state, make_maps, guidance)
         elif state.pending is not None and state.pending.done():
             state.last_edit, state.pending = state.pending.result(), None
             state.next_at = now + (now - state.requested_at) * (1 / state.effort.transformer_duty - 1)
         if state.pending is None and now >= state.next_at:
-            state.pending = self._transformer_thread.submit(self._run_transformer, state, *make_maps(), guidance)
+            state.pending = self._transformer_thread.submit(self._run_transformer, state, make_maps, guidance)
             state.requested_at = now
         return state.last_edit
 
@@ -191,10 +190,9 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
         return self._drawn((rig,), edit, then, guidance.focus_flow, guidance.box)
 
     @torch.inference_mode()
-    def _run_transformer(
-        self, state: OnnxState, maps: Tensor, layers: Tensor, guidance: Guidance
-    ) -> tuple[Edit, Tensor]:
+    def _run_transformer(self, state: OnnxState, make_maps: MakeMaps, guidance: Guidance) -> tuple[Edit, Tensor]:
         """Transformer output for one frame, and the frame's flow. The frame becomes the newest of `state.past`."""
+        maps, layers = make_maps()
         newest: list[tuple[np.ndarray, np.ndarray]] = []
         inputs = self._frame_input(state, maps, layers, guidance)
         edit = sample_edit(partial(self._step, state, newest), *inputs, self.steps)

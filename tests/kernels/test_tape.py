@@ -117,6 +117,68 @@ def test_resized_maps_are_those_of_torch() -> None:
     assert tape.calls == []
 
 
+@pytest.mark.parametrize(
+    ("rows", "depth", "columns", "is_kept"),
+    [
+        (17, 300, 16, True),  # tall, and large: by columns, which lie together
+        (600, 36, 3, True),
+        (600, 1, 16, True),
+        (600, 36, 17, False),  # too many columns for that, and large
+        (16, 300, 16, False),  # not taller than so few columns may be
+        (20, 20, 17, True),  # small
+        (3000, 36, 3, False),  # wider than any map
+    ],
+)
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("turned", [False, True])
+def test_products_of_constants_are_those_of_torch(
+    rows: int, depth: int, columns: int, is_kept: bool, batch: int, turned: bool
+) -> None:
+    noise = torch.Generator().manual_seed(rows)
+    shape = (batch, depth, rows) if turned else (batch, rows, depth)
+    weights = torch.randn(shape, generator=noise)
+    weights = weights.mT if turned else weights
+
+    def function(a: Tensor) -> list[Tensor]:
+        return [weights @ a, (weights @ a).mT + 1]
+
+    tape = Tape(function, [torch.zeros(batch, depth, columns)])
+    value = torch.randn(batch, depth, columns, generator=noise)
+    for mine, theirs in zip(tape(value), function(value), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-4)
+    assert (tape.calls == []) == is_kept
+
+
+def with_single_numbers(a: Tensor) -> list[Tensor]:
+    """Operations whose second, or first and second operand is one number for many."""
+    row, line = a[:, :1], a[:, 1:2]
+    each = [torch.maximum(a, row), torch.minimum(a, row), a.clamp_min(0.1), a.clamp_max(0.1), torch.maximum(row, a)]
+    each += [compared.float() for compared in (a > row, a >= row, a < row, a <= row)]
+    each += [(a == line).float(), (a != line).float(), torch.where(a > 0, row, a), torch.lerp(row, line, a)]
+    return [*each, a.sum(1), a[:, ::2].sum(1), a.mT.sum(0), a.sum(0), F.pad(a[None, None], (3, 1, 2, 4), "replicate")]
+
+
+@pytest.mark.parametrize("length", [1, 5, 8, 1003])
+def test_operations_with_single_numbers_and_long_sums_are_those_of_torch(length: int) -> None:
+    value = torch.randn(3, length + 2, generator=torch.Generator().manual_seed(length))
+    value[1, -1] = value[1, 1]
+    tape = Tape(with_single_numbers, [torch.zeros_like(value)])
+    for mine, theirs in zip(tape(value), with_single_numbers(value), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-5)
+    bad = value.clone()
+    bad[0, 2], bad[2, 0] = float("nan"), float("nan")
+    for mine, theirs in zip(tape(bad), with_single_numbers(bad), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-5, equal_nan=True)
+
+
+def test_inputs_that_nothing_needs_are_not_read() -> None:
+    tape = Tape(lambda a, b: [b * 2], [torch.zeros(3), torch.zeros(2, 3).mT])
+    unread = torch.zeros(3)
+    assert tape(unread, torch.ones(3, 2))[0].tolist() == [[2, 2]] * 3
+    with pytest.raises(ValueError, match="2 inputs were recorded, got 1"):
+        tape(unread)
+
+
 def test_what_depends_on_no_input_is_computed_once() -> None:
     weights = torch.randn(5, 5)
     tape = Tape(lambda a: [weights @ weights, a + (weights @ weights).exp().sum()], [torch.zeros(3)])
