@@ -7,7 +7,7 @@ session.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -51,8 +51,10 @@ class SceneError(KagamiError):
 class AvatarPipeline:
     """Prepares pictures and draws them in motion, on the renderer's device. Made by `factory.make_pipeline`.
 
-    size: longer side of the drawn frames in pixels.
+    size: longer side of the drawn frames in pixels. clock: by which stages are measured on a CPU, seconds.
     """
+
+    clock: Callable[[], float] = staticmethod(time.perf_counter)
 
     def __init__(self, renderer: Renderer, size: int = 512) -> None:
         self.renderer = renderer
@@ -173,7 +175,7 @@ class AvatarPipeline:
             return self._draw_scenes(requests)
         if len(requests) > 1 and not self.renderer.batches:
             return [frame for request in requests for frame in self.draw([request])]
-        stopwatch = Stopwatch(self.device)
+        stopwatch = Stopwatch(self.device, self.clock)
         batch = self.batch(requests)
         planes = self.renderer.draw(batch, stopwatch)
         downloads = [Download(plane) for plane in planes[: 2 if batch.alpha else 1]]

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import torch
 
 
 class Stopwatch:
-    """Milliseconds between laps. On CUDA a lap is an event on the current stream; only `read` waits for the device."""
+    """Milliseconds between laps. On CUDA a lap is an event on the current stream; only `read` waits for the device.
 
-    def __init__(self, device: torch.device) -> None:
+    clock: seconds, of other devices.
+    """
+
+    def __init__(self, device: torch.device, clock: Callable[[], float] = time.perf_counter) -> None:
         self._device = device
+        self._clock = clock
         self._marks: list[tuple[str, float | torch.cuda.Event]] = []
         self.lap("start")
 
     def lap(self, name: str) -> None:
         """End a stage: the work that was launched since the last lap."""
         if self._device.type != "cuda":
-            self._marks.append((name, time.perf_counter()))
+            self._marks.append((name, self._clock()))
             return
         event = torch.cuda.Event(enable_timing=True)
         event.record(torch.cuda.current_stream(self._device))

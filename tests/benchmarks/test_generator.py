@@ -73,7 +73,8 @@ def test_recorded_ticks_are_replayed_and_draw_the_same_bytes(tmp_path: Path, mon
     monkeypatch.setattr(
         generator, "make_generator", lambda *_: TorchGenerator(small_network(), CPU, 1, 2, None, recorder)
     )
-    options, rig = argparse.Namespace(seconds=0.01, checkpoint=None), drawn_face(64, 0.2)
+    options = argparse.Namespace(seconds=0.01, checkpoint=None, processor_time=False)
+    rig = drawn_face(64, 0.2)
     still = Motion.still(rig.face[0].numpy(), rig.body[0].numpy())
     (eager, frames), (tick, replayed) = (
         next(
@@ -100,3 +101,8 @@ def test_tick_stages_count_each_batch_once() -> None:
 def test_call_durations_times_at_least_one_call() -> None:
     calls: list[int] = []
     assert len(call_durations(calls.append, CPU, 0)) == 1 and calls == [0]
+
+
+def test_call_durations_counts_by_the_given_clock() -> None:
+    times = iter([1.0, 1.5, 2.0, 2.25])
+    assert call_durations(lambda _: None, CPU, 0.6, lambda: next(times)) == [500.0, 250.0]

@@ -13,6 +13,7 @@ from models.closeups.mouth import (
     white_point,
 )
 from models.closeups.teeth import chroma_range
+from models.geometry.openings import opening
 from models.motion import MOUTH_COLUMNS
 from tests.support.closeups import mouth_cells
 
@@ -25,14 +26,16 @@ def box_ring(left: float = -0.6, right: float = 0.4, top: float = -0.2, low: flo
     return torch.stack([torch.cat([x, x[1:-1].flip(0)]), torch.cat([upper, lower])], -1)[None]
 
 
-def stretched(cells: Tensor) -> Tensor:
-    return stretch_driver_mouth(cells.permute(0, 3, 1, 2), box_ring(), 96)
+def stretched(cells: Tensor, inside: Tensor | None = None) -> Tensor:
+    """In all of a window unless told where."""
+    inside = torch.ones(1, 1, 96, 96) if inside is None else inside
+    return stretch_driver_mouth(cells.permute(0, 3, 1, 2), box_ring(), inside)
 
 
 def test_stretch_driver_mouth_goes_from_corner_to_corner_and_from_lip_to_lip() -> None:
     cells = mouth_cells()
     cells[..., 0] = torch.linspace(0, 1, MOUTH_COLUMNS)  # a ramp from corner to corner
-    drawn = stretched(cells)[0]
+    drawn = stretched(cells, opening(box_ring(), 96))[0]
     line = (torch.arange(96) * 2 + 1) / 96 - 1
     row, column = int((line - 0.0).abs().argmin()), int((line + 0.1).abs().argmin())
     inside = (line > -0.55) & (line < 0.35)
@@ -41,6 +44,7 @@ def test_stretch_driver_mouth_goes_from_corner_to_corner_and_from_lip_to_lip() -
     assert float(down[(line > -0.18) & (line < 0.0)].min()) > 0.85  # the upper half: teeth
     assert float(down[(line > 0.1) & (line < 0.28)].max()) < 0.15
     assert torch.isfinite(drawn).all()
+    assert not drawn[:, :, (line < -0.65) | (line > 0.45)].any()  # beside the opening
 
 
 def test_white_point_is_the_lighter_of_cheeks_and_sclera() -> None:

@@ -17,3 +17,11 @@ def test_stopwatch_reads_laps_by_name_in_order(name: str) -> None:
     laps = clock.read()
     assert list(laps) == ["first", "second"]
     assert all(milliseconds >= 0 for milliseconds in laps.values())
+
+
+def test_stopwatch_counts_by_the_given_clock() -> None:
+    times = iter([1.0, 1.25, 1.5])
+    watch = Stopwatch(torch.device("cpu"), lambda: next(times))
+    watch.lap("first")
+    watch.lap("second")
+    assert watch.read() == {"first": 250.0, "second": 250.0}
