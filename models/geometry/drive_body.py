@@ -21,8 +21,10 @@ from models.geometry.body import (
     LEFT_ELBOW,
     LEFT_HIP,
     LEFT_SHOULDER,
+    LEFT_WRIST,
     RIGHT_ELBOW,
     RIGHT_SHOULDER,
+    RIGHT_WRIST,
     SHOULDERS,
 )
 from models.geometry.constants import const_floats, gather_rows
@@ -38,12 +40,12 @@ from models.geometry.drive_limbs import (
 from models.geometry.grid import smoothstep
 from models.geometry.limb_curve import FIRST_JOINTS, SECOND_JOINTS, THIRD_JOINTS
 from models.geometry.offsets import NECK
-from models.geometry.proportions import Trunk, bones_of, sanitized, trunk_of, with_shoulders
+from models.geometry.proportions import USUAL_LINES, Trunk, bones_of, sanitized, trunk_of, with_shoulders
 from models.geometry.topology import HeadTransform
 
 MIN_KEPT = 0.05  # of displacements that bounds leave, at least
 FEET = len(END_JOINTS) - len(HAND_JOINTS)  # how many joints of `END_JOINTS` are of feet
-ELBOWS = slice(LEFT_ELBOW, RIGHT_ELBOW + 1)
+ELBOWS, WRISTS = slice(LEFT_ELBOW, RIGHT_ELBOW + 1), slice(LEFT_WRIST, RIGHT_WRIST + 1)
 ARM_PAIRS = (LEFT_HIP - LEFT_ELBOW) // 2  # joints of an arm below its shoulder; left and right take turns
 _PLACED = (*FIRST_JOINTS, *SECOND_JOINTS, *THIRD_JOINTS, *END_JOINTS)
 BELOW_HEAD = tuple(_PLACED.index(joint) for joint in range(HEAD_JOINTS.stop, JOINTS))  # of those, by number
@@ -58,10 +60,9 @@ MAX_TORSO_ANGLE = 0.6  # radians: limit of the rotation in the picture's plane
 MAX_TORSO_GROWTH = 0.5  # log of size
 MIN_LINE_GROWTH = (-1.6, -1.6, -0.9)  # log of the length of each: the first two shorten in a turn, the spine in a bow
 # Log of length by which lines may grow more than the body, least and most: those of a torso seen from the side widen
-# with a turn up to their full length, but not far, since its clothes show no more there.
-WIDENING = (0.2, 0.5)
+# with a turn up to their full length. How wide its clothes get then, models/geometry/torso_turn.py tells.
+WIDENING = (0.2, 1.0)
 RELIABLE_LINE = (0.3, 0.6)  # of a line's usual length: shorter ones have no direction, longer ones do
-USUAL_LINES = (1.0, 0.68)  # full lengths of the lines of shoulders and hips, in sizes of the body
 
 
 class ShoulderMotion(NamedTuple):
@@ -255,7 +256,7 @@ def drive_depth(rest: Tensor, driver: Tensor, trunks: Trunk, strength: Tensor) -
     at_rest = rest[..., 2:3] - middle[:batch]
     own = (driver[..., 2:3] - middle[batch : 2 * batch]) * ratio[:, None]
     # Arms that the picture hides behind the torso come before it only where the driver's are as far before their own.
-    hidden = (1 - rest[:, ELBOWS, 3:]).repeat(1, ARM_PAIRS, 1)
+    hidden = ((1 - rest[:, ELBOWS, 3:]) * (1 - rest[:, WRISTS, 3:])).repeat(1, ARM_PAIRS, 1)
     further = own + at_rest.clamp_min(0) * F.pad(hidden, (0, 0, LEFT_ELBOW, JOINTS - LEFT_HIP))
     own = torch.minimum(further, torch.maximum(own, at_rest))
     return middle[:batch] + torch.lerp(at_rest, own, driver[..., 3:] * strength[:, None].clamp_max(1))

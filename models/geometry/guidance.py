@@ -46,6 +46,7 @@ from models.geometry.topology import (
     inverse_2x2,
     topology,
 )
+from models.geometry.torso_turn import TorsoTurn, turn_torso, turned_places
 from models.geometry.turn_limit import sheet_head
 
 MOST_FOLLOWED = 0.12  # canonical units by which a turn moves what surrounds the face beyond the middle of the head
@@ -128,8 +129,9 @@ def make_guidance(rig: Rig, pose: Pose) -> Guidance:
     vertices = move_surface(rig.surface, rig.head.inverse(rig.face), pose.face, pose.head, rig.head)
     hidden = hidden_share(rig.surface, rig.head, pose.head) * rig.kind.skull[:, None]  # a sheet has one side
     box = follow_head(rig, pose)
-    on_canvas = None if rig.full_canvas else draw_behind(rig, pose, canvas_box(box), 0)
-    on_focus = draw_focus(rig, pose, draw_head(rig, pose, vertices, hidden, box), box, on_canvas)
+    turn = turn_torso(rig.body, pose.body, pose.head.scale / rig.head.scale) if rig.pieces > 0 else None
+    on_canvas = None if rig.full_canvas else draw_behind(rig, pose, turn, canvas_box(box), 0)
+    on_focus = draw_focus(rig, pose, turn, draw_head(rig, pose, vertices, hidden, box), box, on_canvas)
     head, (head_flow, coverage) = on_focus.head, draw_front(rig, pose, vertices, box)
     head_maps = torch.cat([on_focus.flow - head.flow, head.chart_position, head.chart_share], 1)
     head_shift, chart_position, chart_share = continue_outwards(head_maps, head.covered, MAPS_REACH).split([2, 2, 1], 1)
@@ -154,7 +156,7 @@ def make_guidance(rig: Rig, pose: Pose) -> Guidance:
         shading_gain=shading_gain(pose.shade, canonical),
         blush=pose.blush,
         tokens=motion_tokens(rig, pose),
-        limbs=limbs_in(rig, pose) if rig.pieces > 0 else None,
+        limbs=None if turn is None else limbs_in(rig, pose, turn),
     )
 
 
@@ -192,11 +194,11 @@ def inside_edges(box: Tensor) -> tuple[Tensor, Tensor]:
     return columns[:, None, None], rows[:, None, :, None]
 
 
-def limbs_in(rig: Rig, pose: Pose) -> MovedLimbs:
-    """The limbs of B rigs in B poses."""
+def limbs_in(rig: Rig, pose: Pose, turn: TorsoTurn) -> MovedLimbs:
+    """The limbs of B rigs in B poses, with these turns of their torsos."""
     limbs, growth = first_pieces(rig.limbs, rig.pieces), pose.head.scale / rig.head.scale
     hands = (rig.hands, pose.hands) if rig.pieces == PIECES else None
-    return move_limbs(limbs, rig.body, pose.body, growth, hands)
+    return move_limbs(limbs, rig.body, pose.body, growth, hands, turn.joints)
 
 
 class HeadMaps(NamedTuple):
@@ -236,15 +238,19 @@ class FocusMaps(NamedTuple):
     reached: Tensor
 
 
-def draw_behind(rig: Rig, pose: Pose, box: Tensor, mesh: int, canvas: Behind | None = None) -> Behind:
+def draw_behind(
+    rig: Rig, pose: Pose, turn: TorsoTurn | None, box: Tensor, mesh: int, canvas: Behind | None = None
+) -> Behind:
     """Body, and what of the head lies beyond its surface, on boxes (B, 3), drawn with the grid mesh number `mesh`: 0
-    the canvas's, 1 the focus box's. canvas: that of the canvas, from which what the mesh does not reach is taken.
+    the canvas's, 1 the focus box's. turn: of the torsos; None: they are sheets. canvas: that of the canvas, from which
+    what the mesh does not reach is taken.
     """
     source = torch.cat([rig.lattice[:, mesh], lattice_depth(rig, pose, mesh).unsqueeze(-1)], -1)
     border = topology(box.device).oval
     skin = torch.cat([rig.skin[:, mesh], rig.face_skin[:, border]], 1)
     around = sheet_head(rig.head, pose.head)
-    skinned = skin_points(rig, around, pose.body, torch.cat([source, rig.face[:, border]], 1), skin)
+    joints = pose.body if turn is None else turn.joints
+    skinned = skin_points(rig, around, joints, torch.cat([source, rig.face[:, border]], 1), skin)
     moved, residual = skinned[:, : -len(border)], around.apply(pose.local[:, border]) - skinned[:, -len(border) :]
     displacement = (moved + rig.border_weights[:, mesh] @ residual - source)[..., :2]
     displacement = pin_to_border(rig.edge_pins[:, mesh], displacement)
@@ -255,6 +261,9 @@ def draw_behind(rig: Rig, pose: Pose, box: Tensor, mesh: int, canvas: Behind | N
     drawn = draw_mesh(to_box(moved, box), [bucket], F.pad(-displacement, (0, 1), value=1.0), GUIDE_SIDE)
     covered = drawn[:, 2:]
     flow, reached = pull_push(drawn[:, :2], (covered > 0.5).to(covered.dtype)), close_gaps(covered > 0.5)
+    if turn is not None:
+        grid = box_planes(box, GUIDE_SIDE)
+        flow = turned_places(grid + flow, rig.torso, rig.body, turn) - grid
     if canvas is not None:
         beyond = crop(torch.cat([canvas.flow, canvas.reached], 1), box, GUIDE_SIDE)
         share = (1 - reached) * beyond[:, 2:]
@@ -270,11 +279,13 @@ def canvas_flow(rig: Rig, pose: Pose, vertices: Tensor, behind: Behind) -> Tenso
     return torch.lerp(behind.flow, flow, blend.clamp(0, 1))
 
 
-def draw_focus(rig: Rig, pose: Pose, head: HeadMaps, box: Tensor, canvas: Behind | None) -> FocusMaps:
+def draw_focus(
+    rig: Rig, pose: Pose, turn: TorsoTurn | None, head: HeadMaps, box: Tensor, canvas: Behind | None
+) -> FocusMaps:
     """The maps of the focus boxes (B, 3): the head's surface over what lies behind it, and the eyeballs behind the lids
     over that. canvas: `draw_behind` of the canvas, None where the box is all of it.
     """
-    behind = draw_behind(rig, pose, box, 1, canvas)
+    behind = draw_behind(rig, pose, turn, box, 1, canvas)
     known = behind.covered.clamp(0, 1) * smoothstep(*SHOWN_AREA, area_ratio(behind.flow, box))
     flow = torch.lerp(behind.flow, head.flow, head.blend)
     ring = to_box(gather_rows(pose.face, INNER_LIPS + EYES[0][0] + EYES[1][0]), box)[..., :2]

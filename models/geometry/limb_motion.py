@@ -62,14 +62,20 @@ class MovedLimbs(NamedTuple):
 
 
 def move_limbs(
-    limbs: Limbs, rest: Tensor, body: Tensor, growth: Tensor, hands: tuple[Tensor, Tensor] | None = None
+    limbs: Limbs,
+    rest: Tensor,
+    body: Tensor,
+    growth: Tensor,
+    hands: tuple[Tensor, Tensor] | None = None,
+    torso: Tensor | None = None,
 ) -> MovedLimbs:
     """The limbs of pictures with joints rest (B, 33, ≥3) at joints body (B, 33, 3).
 
     limbs: the first 8 pieces, or all 18. growth (B,): the character's size now over that in the picture. hands: the
-    points (B, 2, 21, ≥3) of the picture's hands and where they are now; needed for 18 pieces.
+    points (B, 2, 21, ≥3) of the picture's hands and where they are now; needed for 18 pieces. torso (B, 33, ≥2): the
+    joints by which the torso moves; None: body.
     """
-    polylines = moved_polylines(limbs.polylines[:, :LIMBS], rest, body)
+    polylines = moved_polylines(limbs.polylines[:, :LIMBS], rest, body, body if torso is None else torso)
     across, on_tile = limbs.across * growth[:, None, None], limbs.on_tile
     depth, width = body[..., 2], shoulder_width(rest)
     distance, behind = piece_depth(depth), piece_behind(depth, width)
@@ -134,14 +140,14 @@ def finger_depth(hands: Tensor) -> Tensor:
     return (FINGER_LAYERS * ((depth / palm.full.unsqueeze(-1)).clamp(-1, 1) - CLEARLY_BEHIND)).flatten(1)
 
 
-def moved_polylines(polylines: Tensor, rest: Tensor, body: Tensor) -> Tensor:
+def moved_polylines(polylines: Tensor, rest: Tensor, body: Tensor, torso: Tensor) -> Tensor:
     """The polylines (B, 4, 5, 2) of the picture's limbs at joints body (B, 33, ≥2).
 
-    The caps move with shoulders and hips.
+    The caps move with shoulders and hips of the torso (B, 33, ≥2).
     """
     now = limb_polylines(body)
-    shoulders = turn_and_size(rest, body, LEFT_SHOULDER, RIGHT_SHOULDER)
-    hips = turn_and_size(rest, body, LEFT_HIP, RIGHT_HIP)
+    shoulders = turn_and_size(rest, torso, LEFT_SHOULDER, RIGHT_SHOULDER)
+    hips = turn_and_size(rest, torso, LEFT_HIP, RIGHT_HIP)
     change = torch.stack([shoulders, hips], 1).repeat_interleave(LIMBS // 2, 1)  # (B, 4, 2, 2)
     cap = (change @ (polylines[:, :, 0] - polylines[:, :, 1]).unsqueeze(-1))[..., 0]
     return torch.cat([(now[:, :, 1] + cap).unsqueeze(2), now[:, :, 1:]], 2)

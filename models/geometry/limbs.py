@@ -46,7 +46,7 @@ from models.geometry.limb_parts import beside_forearms
 from models.geometry.limb_textures import paint_tiles
 from models.geometry.ribbons import COLUMNS, ROWS, bounding_boxes, draw_ribbons, place_vertices, ribbon_across
 from models.geometry.skin_light import FaceSkin
-from models.geometry.torso_outline import TorsoOutline, torso_outline
+from models.geometry.torso_outline import TorsoOutline, TorsoRows, torso_outline
 
 RIM = 2  # pixels around a limb over which the body layer loses its soft edge with it
 SURROUNDED = (0.8, 0.9)  # alpha around limbs: background goes on behind them, the torso does
@@ -55,6 +55,7 @@ CLEAR = 0.05  # alpha up to which a pixel is what the plate lacks around a limb,
 PALM_FROM, PALM_MIDDLE = 2.05, 0.7  # s of an arm, and half widths: where skin tells the colour of a hand
 WARMTH, MOST_OFF = (0.45, 1.8), 0.1  # strength of the hue of skin over that of the face's, and what is of another hue
 ENOUGH_SKIN, MOSTLY_SKIN = (1e-4, 4e-4), (0.4, 0.6)  # of the picture, and of what it shows there: less tells nothing
+ARM_PIECES = 2 * SEGMENTS_OF_LIMB
 SOLID = 0.9  # alpha from which a pixel is the person's own, and no edge
 
 
@@ -126,10 +127,12 @@ class Uncovered(NamedTuple):
 
     share: (B, 1, S, S), 0..1, how much of the person goes with the limbs.
     behind: (B, 4, S, S), premultiplied, what is there instead; without meaning where the share is 0.
+    torso: the torso's outline, also behind the limbs.
     """
 
     share: Tensor
     behind: Tensor
+    torso: TorsoRows
 
 
 def build_limbs(
@@ -174,10 +177,14 @@ def build_limbs(
     none = no_limbs(len(body), size, body.device)
     own = (tiles, boxes, polylines, across, on_tile, shown)
     found = Limbs(*(torch.cat([part, empty[:, part.shape[1] :]], 1) for part, empty in zip(own, none, strict=True)))
-    farther = piece_behind(body[..., 2], shoulder_width(body))[..., None, None] * claim.visible[:, :LIMB_PIECES]
-    outline = torso_outline(person[:, 3:], claim.taken, farther.amax(1, keepdim=True), body)
+    on_arms = claim.visible[:, :ARM_PIECES]
+    farther = piece_behind(body[..., 2], shoulder_width(body))[:, :ARM_PIECES, None, None] * on_arms
+    farther = farther.amax(1, keepdim=True)
+    outline = torso_outline(person[:, 3:], claim.taken, farther, body)
     behind = behind_limbs(person, claim.taken, outline)
-    return channels_last(found), Uncovered(share_of_limbs(person[:, 3:], claim.taken), behind)
+    # What turns with the torso below it are the legs as well.
+    whole = torso_outline(person[:, 3:], claim.taken * on_arms.amax(1, keepdim=True), farther, body)
+    return channels_last(found), Uncovered(share_of_limbs(person[:, 3:], claim.taken), behind, whole.rows)
 
 
 def hand_colours(person: Tensor, visible: Tensor, drawn: Tensor, skin: Tensor) -> Tensor:

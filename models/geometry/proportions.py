@@ -30,6 +30,7 @@ UPPER, LOWER, ENDS = slice(0, 4), slice(4, 8), slice(8, 12)  # of the bones
 # Full lengths of a person's bones in sizes of the body (`Trunk.size`): measured on clips of eight people, as far as the
 # plane shows them unforeshortened.
 USUAL_LENGTHS = (0.86, 0.86, 1.2, 1.2, 0.72, 0.72, 1.15, 1.15, 0.26, 0.26, 0.45, 0.45)
+USUAL_LINES = (1.0, 0.68)  # full lengths of the lines of shoulders and hips, in sizes of the body
 SPINE_SIZE = 0.62  # a body's size over the length of its spine; the shoulders' width may be foreshortened
 HEAD_SIZE = SHOULDER_PLACES[0][0] - SHOULDER_PLACES[1][0]  # canonical units: a body's size where no shoulders are seen
 DEPTH_TRUST = 0.5  # factor of z within a limb, which MediaPipe measures about twice as deep as it is

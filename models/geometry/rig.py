@@ -51,6 +51,7 @@ from models.geometry.shading import has_shading
 from models.geometry.skin_light import face_skin
 from models.geometry.skull import border_weights
 from models.geometry.topology import INNER_LIPS, LEFT_LID, MESH, RIGHT_LID, HeadTransform, head_pose, topology
+from models.geometry.torso_outline import TorsoRows, no_rows
 from models.geometry.turn_limit import turn_limit
 from models.geometry.views import View
 
@@ -83,6 +84,7 @@ class Rig:
     cut: the person in their own colours alone, before any other background.
     body_matte: (B, 1, S, S), coverage by the person without head and limbs.
     limbs: the limbs as layers of their own.
+    torso: the outline of the torso, also behind limbs.
     head: the head's transform from canonical to canvas units.
     surface: the closed surface of the head, with its completed texture.
     lattice: (B, 2, V, 2), vertices of the grid meshes, canvas units.
@@ -117,6 +119,7 @@ class Rig:
     cut: PersonLayers
     body_matte: Tensor
     limbs: Limbs
+    torso: TorsoRows
     head: HeadTransform
     surface: HeadSurface
     lattice: Tensor
@@ -222,6 +225,7 @@ class Rig:
             cut=cut,
             body_matte=torso[:, 3:],
             limbs=limbs,
+            torso=no_rows(len(image), image.device) if uncovered is None else uncovered.torso,
             head=head,
             surface=surface,
             lattice=lattice,

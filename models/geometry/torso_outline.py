@@ -40,11 +40,32 @@ class Axis(NamedTuple):
     hips: Tensor
 
 
+class TorsoRows(NamedTuple):
+    """The outline of the torsos of B pictures, R places along the spine, evenly from the shoulders to `BELOW` the hips.
+
+    centre, half: (B, R), its middle beside the spine, positive on the left of a person seen from the front, and half
+    its width; canvas units. known: (B, R), 0 or 1, whether there is one.
+    """
+
+    centre: Tensor
+    half: Tensor
+    known: Tensor
+
+
 class TorsoOutline(NamedTuple):
-    """Areas (B, 1, S, S), 0..1: the torso, also behind arms, and where that is known, from shoulders to thighs."""
+    """Areas (B, 1, S, S), 0..1: the torso, also behind arms, and where that is known, from shoulders to thighs. rows:
+    the same as half widths.
+    """
 
     torso: Tensor
     known: Tensor
+    rows: TorsoRows
+
+
+def no_rows(count: int, device: torch.device) -> TorsoRows:
+    """Of pictures in which no outline of a torso is known."""
+    zero = torch.zeros(count, ROWS, device=device)
+    return TorsoRows(zero, zero + 1, zero)
 
 
 def spine(body: Tensor) -> Axis:
@@ -88,6 +109,24 @@ def torso_outline(alpha: Tensor, taken: Tensor, behind: Tensor, body: Tensor) ->
     return draw_outline(smoothest(torch.minimum(least, outer), outer), goes_on, axis, size)
 
 
+def leftwards(axis: Axis) -> Tensor:
+    """(B, 2) the direction across a spine, towards the left side of a person seen from the front; of length 1."""
+    return F.normalize(torch.stack([axis.way[:, 1], -axis.way[:, 0]], -1), dim=-1, eps=1e-6)
+
+
+def on_torso(places: Tensor, rows: TorsoRows, axis: Axis) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Where canvas points (B, H, W, 2) lie on torsos, (B, H, W) each: the share of the way along the spine, the half
+    widths beside the middle, positive on the left of a person seen from the front; and half and known of the rows.
+    """
+    offset = places - axis.top[:, None, None]
+    along = (offset * axis.way[:, None, None]).sum(-1) / axis.way.square().sum(-1).clamp_min(1e-6)[:, None, None]
+    across = (offset * leftwards(axis)[:, None, None]).sum(-1)
+    at = torch.stack([2 * along / (1 + BELOW) - 1, torch.zeros_like(along)], -1)
+    centre, half, known = F.grid_sample(torch.stack(rows, 1)[:, :, None], at, "bilinear", "border", True).unbind(1)
+    half = half.clamp_min(1e-3)
+    return along, (across - centre) / half, half, known
+
+
 def torso_places(axis: Axis) -> Tensor:
     """(B, 2 · `ROWS`, `COLUMNS`, 2) canvas points from the spine outwards, to its right in the rows' first half."""
     along = torch.linspace(0, 1 + BELOW, ROWS, device=axis.top.device).repeat(2)
@@ -123,4 +162,6 @@ def draw_outline(width: Tensor, goes_on: Tensor, axis: Axis, size: int) -> Torso
     limit, known = F.grid_sample(rows, at, "bilinear", "border", True).unbind(1)
     torso = ((limit - across.abs()) * axis.half[:, None, None] * (size / 2) + 0.5).clamp(0, 1)
     known = known * smoothstep(0.0, ENDS, along) * (1 - smoothstep(1 + BELOW - ENDS, 1 + BELOW, along))
-    return TorsoOutline(torso[:, None], known[:, None])
+    unit = axis.half[:, None] / 2
+    rows = TorsoRows((width[:, 1] - width[:, 0]) * unit, (width[:, 1] + width[:, 0]) * unit, goes_on)
+    return TorsoOutline(torso[:, None], known[:, None], rows)

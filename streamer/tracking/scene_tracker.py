@@ -46,6 +46,8 @@ MAX_GROWTH, MAX_GROWTH_SPEED = 0.15, 1.5
 SAME_FACE = 0.74
 FACE_SIDE = 16  # samples
 FACING_COSINE = 0.9  # of the angle between the head's axis and the camera's, for a face to be compared
+# Canonical units a second up to which a face is sharp enough to be compared: above it blurs by more than two samples.
+STEADY_SPEED = 4.0
 FACE_FRAMES = 8  # that are averaged before two faces are compared
 FACE_MEMORY_FRAMES = 25  # over which the scene's own face is averaged
 FACE_INTERVAL_S = 0.2  # between two of them
@@ -134,7 +136,7 @@ class SceneTracker:
         faces meanwhile.
         """
         due = self._candidates is not None or look.captured >= self._face_due
-        if not due or look.head.rotation[2, 2] < FACING_COSINE:
+        if not due or look.head.rotation[2, 2] < FACING_COSINE or self._speed(look) > STEADY_SPEED:
             return False
         flat = _flat_face(rgb, face, look.head)
         if self._candidates is None:
@@ -147,6 +149,14 @@ class SceneTracker:
             return False
         returned, self._candidates = np.mean(self._candidates, axis=0), None
         return self._face is not None and _likeness(self._face, returned) < SAME_FACE
+
+    def _speed(self, look: _Look) -> float:
+        """Of the head since the last look, canonical units a second; 0 where nothing is known of it."""
+        last = self._last
+        if last is None or not 0 < look.captured - last.captured <= CONSECUTIVE_S:
+            return 0.0
+        moved = float(np.linalg.norm(look.head.shift - last.head.shift)) / last.head.scale
+        return moved / (look.captured - last.captured)
 
     def _keep(self, look: _Look) -> None:
         """Let the kept background follow slowly, where it is the same place."""

@@ -1,6 +1,7 @@
 """How a driver's body moves the picture's."""
 
 from dataclasses import replace
+from itertools import pairwise
 from math import atan2, degrees
 
 import pytest
@@ -286,6 +287,20 @@ def test_an_arm_that_the_torso_hides_stays_behind_it_unless_the_drivers_is_far_b
     assert raised[LEFT_WRIST] == pytest.approx(-0.2, abs=0.03)
 
 
+@pytest.mark.parametrize("joint", [LEFT_ELBOW, LEFT_WRIST])
+def test_depth_of_an_arm_changes_by_little_while_its_joints_come_into_view(joint: int) -> None:
+    """An arm counts as hidden as far as neither its elbow nor its wrist is seen."""
+    before, depths = standing(), []
+    before[0, LEFT_WRIST, 2] = -0.5
+    for visibility in torch.linspace(0, 1, 21):
+        rest = without(standing(), LEFT_ELBOW, LEFT_WRIST)
+        rest[0, [LEFT_ELBOW, LEFT_WRIST], 2] = 0.3
+        rest[0, joint, 3] = visibility
+        depths.append(float(driven(rest, before, standing())[0, LEFT_WRIST, 2]))
+    assert depths[0] == pytest.approx(-0.2, abs=0.03) and depths[-1] == pytest.approx(-0.5, abs=0.03)
+    assert max(abs(a - b) for a, b in pairwise(depths)) < 0.08
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1e9])
 def test_joints_that_are_no_numbers_move_nothing_far(value: float) -> None:
     broken = standing()
@@ -322,7 +337,7 @@ def test_a_torso_seen_from_the_side_widens_within_bounds() -> None:
     rest = standing()
     rest[0, [LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_HIP, RIGHT_HIP], 0] *= 0.3
     moved = driven(rest, standing(), rest)
-    assert 1.5 < length(moved, LEFT_SHOULDER, RIGHT_SHOULDER) / length(rest, LEFT_SHOULDER, RIGHT_SHOULDER) < 1.8
+    assert 2.3 < length(moved, LEFT_SHOULDER, RIGHT_SHOULDER) / length(rest, LEFT_SHOULDER, RIGHT_SHOULDER) < 2.9
     assert direction(moved, LEFT_SHOULDER, LEFT_ELBOW) == pytest.approx(direction(standing(), 11, 13), abs=3)
 
 

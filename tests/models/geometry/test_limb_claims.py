@@ -11,7 +11,7 @@ from models.compositor import compose
 from models.geometry.body import LEFT_ELBOW, LEFT_INDEX, LEFT_PINKY, LEFT_SHOULDER, LEFT_WRIST
 from models.geometry.grid import unit_grid
 from models.geometry.guidance import make_guidance
-from models.geometry.limb_claims import is_skin, thin_parts
+from models.geometry.limb_claims import goes_on, is_skin, thin_parts
 from models.geometry.retarget import Pose, rest_pose
 from models.geometry.rig import Rig
 from tests.support.bodies import ARM, RADIUS, SKIN, drawn_figure, near_bone, outlines
@@ -72,6 +72,19 @@ def test_bare_skin_beside_a_hand_that_goes_on_beyond_it_stays() -> None:
     near = beside(LEFT_WRIST, LEFT_PINKY, 0.03) & thigh & (GRID[..., 0] < 0.32)
     assert near.sum() > 30
     assert left_behind(rig, near, SKIN) > 0.8
+
+
+def test_large_hand_near_the_camera_that_is_wider_than_its_outline_goes_with_the_arm() -> None:
+    """Its rim lies beyond the reach of arms, but is thinner than a finger; a thigh beside it goes on."""
+    skin, reach = torch.zeros(1, SIZE, SIZE, dtype=torch.bool), torch.zeros(1, SIZE, SIZE, dtype=torch.bool)
+    skin[0, 60:140, 60:140] = True  # a third of the figure's height
+    reach[0, 40:150, 63:150] = True
+    assert not goes_on(skin, ~reach, SIZE).any()
+    thigh = skin.clone()
+    thigh[0, 100:220, 30:100] = True
+    stays = goes_on(thigh, ~reach, SIZE)[0]
+    assert stays[110:130, 65:90].all()  # within the arms' reach, joined to what goes on beyond it
+    assert not stays[:, 135:].any() and not stays[~thigh[0]].any()
 
 
 def test_what_is_thin_is_gone_when_a_mask_is_opened() -> None:

@@ -5,11 +5,11 @@ import pytest
 
 from models.geometry.body import (
     LEFT_ELBOW,
+    LEFT_INDEX,
     LEFT_SHOULDER,
     LEFT_WRIST,
     RIGHT_ELBOW,
     RIGHT_HIP,
-    RIGHT_INDEX,
     RIGHT_SHOULDER,
     RIGHT_WRIST,
 )
@@ -40,21 +40,25 @@ def outlines(left: float = 1.0, right: float = 0.0) -> LimbOutlines:
     return LimbOutlines(radii, shown, np.array([-1, -1, 1, 1], np.float32))
 
 
-def test_arm_that_is_not_seen_is_put_on_the_spine_behind_the_torso_as_wide_as_the_other() -> None:
-    before, given = from_the_side(), outlines()
+@pytest.mark.parametrize("side", [0, 1])
+def test_arm_that_is_not_seen_is_put_on_the_spine_behind_the_torso_as_wide_as_the_other(side: int) -> None:
+    elbow, wrist, index = (joint + side for joint in (LEFT_ELBOW, LEFT_WRIST, LEFT_INDEX))
+    before, given = from_the_side((elbow, wrist)), outlines(left=float(side), right=1.0 - side)
+    given.radii[1 - side, :, 0] = 0.03
+    given.radii[side] = 0.05
     added = add_hidden_arms(before, given)
     assert added is not None
     body, limbs, which = added
-    assert which.tolist() == [0, 1]
-    assert limbs.shown[:2].all() and not given.shown[1].any()
-    assert np.array_equal(limbs.radii[1], given.radii[0][:, ::-1])
+    assert which.tolist() == [1 - side, side]
+    assert limbs.shown[:2].all() and not given.shown[side].any()
+    assert np.array_equal(limbs.radii[side], given.radii[1 - side][:, ::-1])
     top, hips = before[TORSO[:2], :2].mean(0), before[TORSO[2:], :2].mean(0)
-    for joint in (RIGHT_ELBOW, RIGHT_WRIST, RIGHT_INDEX):
+    for joint in (elbow, wrist, index):
         along = (body[joint, :2] - top) / (hips - top)[1]
         assert along[0] == pytest.approx(0, abs=1e-6) and 0.3 < along[1] < 1.1
         assert body[joint, 2] > before[TORSO, 2].max() + 0.9 * body_size(before)
         assert body[joint, 3] == 0
-    kept = [LEFT_ELBOW, LEFT_WRIST, *TORSO]
+    kept = [LEFT_ELBOW + 1 - side, LEFT_WRIST + 1 - side, *TORSO]
     assert np.array_equal(body[kept], before[kept])
 
 

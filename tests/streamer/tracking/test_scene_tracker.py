@@ -95,6 +95,24 @@ def test_a_cut_to_somebody_else_before_the_same_pale_wall_is_told_by_their_face(
     assert scenes[-1] == int(other)
 
 
+def test_blurred_face_of_somebody_who_moves_fast_is_not_compared():
+    """A large change starts the comparison of faces; while they blur it waits, and then finds the same person."""
+    tracker, wall, scenes = SceneTracker(), np.full((HEIGHT, WIDTH, 3), 230, np.uint8), []
+    for i in range(20 + 6 + 2 * FACE_FRAMES):
+        is_fast = 20 <= i < 26 + FACE_FRAMES
+        motion = person(i * STEP, shift=(0.04 * (-1) ** i if is_fast else 0, 0, 0))
+        rgb = picture(wall, motion)
+        if is_fast:
+            places = to_pixels(motion.face[:, :2], rgb.shape).astype(int)
+            (left, top), (right, bottom) = places.min(0), places.max(0)
+            face = rgb[top:bottom, left:right]
+            rgb[top:bottom, left:right] = cv2.blur(face, (51, 1), borderType=cv2.BORDER_REPLICATE)
+        left = 20 if i < 20 else WIDTH - 36
+        rgb[HEIGHT // 3 :, left : left + 16] = 40
+        scenes.append(tracker.track(rgb, i * STEP, motion.face))
+    assert scenes == [0] * len(scenes)
+
+
 def test_someone_who_moves_is_in_the_same_scene():
     camera = Camera()
     for i in range(60):
