@@ -163,5 +163,5 @@ def draw_outline(width: Tensor, goes_on: Tensor, axis: Axis, size: int) -> Torso
     torso = ((limit - across.abs()) * axis.half[:, None, None] * (size / 2) + 0.5).clamp(0, 1)
     known = known * smoothstep(0.0, ENDS, along) * (1 - smoothstep(1 + BELOW - ENDS, 1 + BELOW, along))
     unit = axis.half[:, None] / 2
-    rows = TorsoRows((width[:, 1] - width[:, 0]) * unit, (width[:, 1] + width[:, 0]) * unit, goes_on)
-    return TorsoOutline(torso[:, None], known[:, None], rows)
+    found = TorsoRows((width[:, 1] - width[:, 0]) * unit, (width[:, 1] + width[:, 0]) * unit, goes_on)
+    return TorsoOutline(torso[:, None], known[:, None], found)
