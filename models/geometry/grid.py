@@ -60,6 +60,18 @@ def crop(maps: Tensor, box: Tensor, size: int) -> Tensor:
     return F.grid_sample(maps, box_grid(box, size), "bilinear", "border", False)
 
 
+def area_ratio(flow: Tensor, box: Tensor) -> Tensor:
+    """Area in the picture over area in the frame, (B, 1, G, G), by a backward flow (B, 2, G, G) on boxes (B, 3).
+
+    The determinant of the flow's Jacobian: 1 unmoved, near 0 where the picture is stretched, negative where it folds.
+    """
+    cell = 2 * box[:, 2, None, None] / flow.shape[-1]
+    padded = F.pad(flow, (1, 1, 1, 1), "replicate")
+    by_x = (padded[:, :, 1:-1, 2:] - padded[:, :, 1:-1, :-2]) / (2 * cell[:, None])
+    by_y = (padded[:, :, 2:, 1:-1] - padded[:, :, :-2, 1:-1]) / (2 * cell[:, None])
+    return ((1 + by_x[:, 0]) * (1 + by_y[:, 1]) - by_x[:, 1] * by_y[:, 0]).unsqueeze(1)
+
+
 def ease_beyond(value: Tensor, knee: Tensor | float, band: Tensor | float) -> Tensor:
     """Values that are unchanged up to a knee, and from there on grow by less than `band`, by tanh."""
     return torch.where(value > knee, knee + band * ((value - knee) / band).tanh(), value)

@@ -16,7 +16,7 @@ from kernels.outline import continue_outwards
 from models.config import GUIDE_SIDE
 from models.geometry.body import move_with_bones, pin_to_border
 from models.geometry.constants import const_floats, gather_rows
-from models.geometry.grid import box_planes, canvas_box, crop, sample_planes, smoothstep, to_box, unit_grid
+from models.geometry.grid import area_ratio, box_planes, canvas_box, crop, sample_planes, smoothstep, to_box, unit_grid
 from models.geometry.grid_mesh import LATTICE_REACH, LATTICE_SIDE, TRIANGLE_GROWTH, lattice_triangles
 from models.geometry.head_chart import chart_grid
 from models.geometry.head_surface import (
@@ -313,18 +313,6 @@ def lattice_depth(rig: Rig, pose: Pose, mesh: int) -> Tensor:
     moved = before / rig.head.scale[:, None] * (1 - cosine.square()).sqrt()  # canonical units, by the turn
     followed = before / (1 + (moved / MOST_FOLLOWED) ** 4) ** 0.25
     return middle + torch.lerp(before, followed, rig.kind.skull[:, None])
-
-
-def area_ratio(flow: Tensor, box: Tensor) -> Tensor:
-    """Area in the picture over area in the frame, (B, 1, G, G), by a backward flow (B, 2, G, G) on boxes (B, 3).
-
-    The determinant of the flow's Jacobian: 1 unmoved, near 0 where the picture is stretched, negative where it folds.
-    """
-    cell = 2 * box[:, 2, None, None] / GUIDE_SIDE
-    padded = F.pad(flow, (1, 1, 1, 1), "replicate")
-    by_x = (padded[:, :, 1:-1, 2:] - padded[:, :, 1:-1, :-2]) / (2 * cell[:, None])
-    by_y = (padded[:, :, 2:, 1:-1] - padded[:, :, :-2, 1:-1]) / (2 * cell[:, None])
-    return ((1 + by_x[:, 0]) * (1 + by_y[:, 1]) - by_x[:, 1] * by_y[:, 0]).unsqueeze(1)
 
 
 def close_gaps(mask: Tensor) -> Tensor:
