@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from models.voice.log_mel import FEATURES, STEP_S
 from models.voice.mouth_shapes import CHANNELS, LIPS_TOUCH, NOD, SHAPES, SPEECH, close_lips
 
-LOOK_AHEAD_S = 0.07  # which is between two steps, so that truth is interpolated, see `said`
+LOOK_AHEAD_S = 0.06  # may be between two steps: what is to be said is interpolated, see `said`
 LOOK_AHEAD = math.ceil(round(LOOK_AHEAD_S / STEP_S, 6))  # steps after which a moment has been said
 TOUCH_CENTRE, TOUCH_SLOPE = 0.45, 3.0  # probability of touching lips above which they do, and how abruptly
 

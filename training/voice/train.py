@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from models.voice.log_mel import BANDS, FEATURES, FLOOR, MEAN, SPREAD
+from models.voice.log_mel import BANDS, FEATURES, FLOOR, MEAN, SPREAD, STEP_S
 from models.voice.mouth_shapes import JAW, LIPS_TOUCH, NOD, SHAPES, SPEECH, lip_parting
 from models.voice.voice_net import VoiceNet, read_face, said
 from models.voice.weights import load, save
@@ -123,13 +123,13 @@ def losses(raw: Tensor, face: Tensor) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def half_a_step_later(teacher: VoiceNet, features: Tensor) -> Tensor:
-    """Faces (B, T - 1, CHANNELS) half a step after those that a network says of features (B, T, FEATURES), which one
-    that looks ahead by so much less should say.
+def later_said(teacher: VoiceNet, features: Tensor, steps: float) -> Tensor:
+    """Faces (B, T - 1, CHANNELS) that are so many steps, 0..1, after those that a network says of features
+    (B, T, FEATURES): what one that looks ahead by so much less should say.
     """
     raw, _ = teacher(features, teacher.first_state(len(features)))
     face = torch.cat([raw[..., :LIPS_TOUCH], torch.sigmoid(raw[..., LIPS_TOUCH:])], -1)
-    return face[:, :-1].lerp(face[:, 1:], 0.5)
+    return face[:, :-1].lerp(face[:, 1:], steps)
 
 
 def as_logits(share: Tensor) -> Tensor:
@@ -181,12 +181,14 @@ def train(
     seed: int,
     begin: Path | None = None,
     follow: Path | None = None,
+    follow_s: float = STEP_S,
     rate: float = RATE,
 ) -> VoiceNet:
     """Train until `steps` are done or `minutes` of all calls together are over; the averaged network.
 
     begin: weights to begin with where `out` has no state; None: random ones. follow: those of a network that looks
-    ahead by half a step more, whose faces are learnt in place of the truth; None: of none. rate: peak learning rate.
+    ahead by follow_s seconds more, one step at most, whose faces are learnt in place of the truth; None: of none.
+    rate: peak learning rate.
     """
     torch.manual_seed(seed)
     network = VoiceNet() if begin is None else load(begin).train()
@@ -216,7 +218,7 @@ def train(
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(max(step / steps, spent / (minutes * 60)), step, rate)
         features, face = example_batch(recordings, random)
-        face = face if teacher is None else half_a_step_later(teacher, features)
+        face = face if teacher is None else later_said(teacher, features, follow_s / STEP_S)
         with torch.autocast("cpu", torch.bfloat16):  # 1.8 times as fast where the processor has it; losses stay exact
             raw, _ = network(features, network.first_state(BATCH))
         terms = losses(*said(raw.float(), face)) if teacher is None else losses(raw.float()[:, :-1], face)
@@ -271,9 +273,8 @@ def main() -> None:
     parser.add_argument("--unheard", type=Path, help="a shard of voices and languages that are not trained on")
     parser.add_argument("--out", type=Path, required=True, help="folder for state and weights; resumes what it finds")
     parser.add_argument("--begin", type=Path, help="weights to begin with (random ones)")
-    parser.add_argument(
-        "--follow", type=Path, help="weights of a network that looks ahead by 10 ms more, to learn from"
-    )
+    parser.add_argument("--follow", type=Path, help="weights of a network that looks further ahead, to learn from")
+    parser.add_argument("--follow-s", type=float, default=STEP_S, help="seconds by which it does, up to a step")
     parser.add_argument("--rate", type=float, default=RATE, help="peak learning rate")
     parser.add_argument("--steps", type=int, default=6000, help="optimiser steps of the whole schedule")
     parser.add_argument(
@@ -286,7 +287,8 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     unheard = load_shard(given.unheard) if given.unheard else []
     train(
-        given.data, given.out, given.steps, given.minutes, unheard, given.seed, given.begin, given.follow, given.rate
+        given.data, given.out, given.steps, given.minutes, unheard, given.seed,
+        given.begin, given.follow, given.follow_s, given.rate,
     )  # fmt: skip
 
 

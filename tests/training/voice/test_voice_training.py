@@ -54,14 +54,14 @@ def test_training_begins_with_given_weights(data: Path, tmp_path: Path) -> None:
     assert torch.equal(begun.stem.weight, load(first / "voice.safetensors").stem.weight)
 
 
-def test_a_network_is_followed_half_a_step_after_what_it_says(data: Path, tmp_path: Path) -> None:
+def test_a_network_is_followed_a_part_of_a_step_after_what_it_says(data: Path, tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     for folder in (first, second):
         folder.mkdir()
     weights = first / "voice.safetensors"
     train.train(data, first, 2, 1e6, [], seed=1)
     teacher, features = load(weights), torch.randn(2, 9, FEATURES, generator=torch.Generator().manual_seed(1))
-    face, (raw, _) = train.half_a_step_later(teacher, features), teacher(features, teacher.first_state(2))
+    face, (raw, _) = train.later_said(teacher, features, 0.5), teacher(features, teacher.first_state(2))
     assert face.shape == (2, 8, CHANNELS) and not face.requires_grad
     torch.testing.assert_close(face[..., :LIPS_TOUCH], (raw[:, :-1] + raw[:, 1:])[..., :LIPS_TOUCH] / 2)
     assert 0 <= face[..., LIPS_TOUCH:].min() <= face[..., LIPS_TOUCH:].max() <= 1
