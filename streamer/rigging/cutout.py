@@ -29,6 +29,8 @@ MAX_STEPS = 1000  # of the solver; pictures take 30 to 200
 SHIFTS = (1e-4, 1e-3, 1e-2, 0.1, 1.0)  # of the preconditioner's diagonal, tried in order
 MAX_FILL = 200  # entries of the preconditioner for an unknown pixel; it reserves memory for so many
 HAZE = 0.04  # alpha that is as good as none, and so far from 1 as good as all
+UNLIKE_BACKGROUND = 0.2  # of a channel 0..1, by which what is enclosed by the character differs from what is behind it
+ISLAND_EDGE = 2  # pixels around such a place, in which alpha is in between
 OPAQUE = 0.995  # from which a pixel shows the character alone
 SEEN_THROUGH = 0.15  # alpha up to which the background behind can be told from the picture
 # Pixels around the character that the plate does not take from the picture, in shares of its longer side:
@@ -71,6 +73,7 @@ def fine_alpha(rgb: Array, face: Array, coarse: CoarseMatte) -> tuple[Array, int
     known = trimap(rgb, face, coarse)
     alpha, rim = closed_form_alpha(rgb, known), FINE_RIM
     if alpha is not None:
+        alpha = without_islands(alpha, rgb, known)
         alpha = near_the_body(strands_only(alpha, coarse, face), rgb, coarse, face)
     if alpha is None or agreement(alpha, coarse.matte) < MIN_AGREEMENT:
         alpha, rim = refine_edges(rgb, coarse.matte), COARSE_RIM
@@ -109,6 +112,25 @@ def closed_form_alpha(rgb: Array, known: Array) -> Array | None:
         _log.debug("closed-form matting gave no alpha: %s", error)
         return None
     return ((alpha - HAZE) / (1 - 2 * HAZE)).clip(0, 1)
+
+
+def without_islands(alpha: Array, rgb: Array, known: Array) -> Array:
+    """Alpha (H, W) that is 1 where nothing leads from what is transparent to what is known to be background in a trimap
+    (H, W), and the picture (H, W, 3) is not coloured like that: of what a drawn line encloses closed-form matting knows
+    nothing.
+    """
+    count, labels = cv2.connectedComponents((alpha < 0.5).astype(np.uint8), connectivity=8)
+    island = np.ones(count, bool)
+    island[np.unique(labels[known == 0])] = False
+    island[labels[alpha >= 0.5]] = False
+    enclosed = island[labels]
+    if not enclosed.any():
+        return alpha
+    behind = continued(rgb, (known == 0).astype(np.float32))
+    unlike = np.abs(rgb - behind).max(-1) > UNLIKE_BACKGROUND
+    pixels, differing = (np.bincount(labels[enclosed], each, count) for each in (None, unlike[enclosed]))
+    filled = cv2.dilate((enclosed & (differing > pixels / 2)[labels]).astype(np.uint8), disc(ISLAND_EDGE))
+    return np.where((filled > 0) & (known == 0.5), 1, alpha).astype(np.float32)
 
 
 def strands_only(alpha: Array, coarse: CoarseMatte, face: Array) -> Array:

@@ -13,6 +13,7 @@ from streamer.rigging.cutout import (
     foreground_colours,
     near_the_body,
     strands_only,
+    without_islands,
 )
 from streamer.rigging.matting import CoarseMatte
 from streamer.rigging.trimap import bands, head_region
@@ -156,3 +157,18 @@ def test_a_narrow_gap_between_limbs_shows_the_picture_on_the_plate() -> None:
     closed, seen = (background(rgb, alpha, rgb, 2, heads, each) for each in (None, gaps))
     assert np.abs(closed[:, 60:63] - 0.7).max() < 0.05
     assert np.array_equal(seen[:, 60:63], rgb[:, 60:63])
+
+
+@pytest.mark.parametrize(("colour", "kept"), [((0.1, 0.7, 0.6), 1.0), (BACKDROP, 0.0)])
+def test_what_an_outline_encloses_is_the_character_s_unless_it_looks_like_the_background(
+    colour: tuple[float, float, float], kept: float
+) -> None:
+    rgb = np.broadcast_to(np.array(BACKDROP, np.float32), (64, 64, 3)).copy()
+    alpha, known = np.zeros((64, 64), np.float32), np.zeros((64, 64), np.float32)
+    known[16:48, 16:48] = 0.5
+    ring = np.hypot(*(np.indices((64, 64)) - 31.5))
+    alpha[(ring < 12) & (ring > 8)] = 1  # the line of an ear-ring, of which matting knows nothing more
+    rgb[ring < 12], rgb[ring < 8] = (0, 0, 0), colour
+    found = without_islands(alpha, rgb, known)
+    assert found[ring < 7].min() == found[ring < 7].max() == kept
+    np.testing.assert_array_equal(found[ring > 14], alpha[ring > 14])
