@@ -129,7 +129,7 @@ def make_guidance(rig: Rig, pose: Pose) -> Guidance:
     vertices = move_surface(rig.surface, rig.head.inverse(rig.face), pose.face, pose.head, rig.head)
     hidden = hidden_share(rig.surface, rig.head, pose.head) * rig.kind.skull[:, None]  # a sheet has one side
     box = follow_head(rig, pose)
-    turn = turn_torso(rig.body, pose.body, pose.head.scale / rig.head.scale) if rig.pieces > 0 else None
+    turn = turn_torso(rig.body, pose.body, rig.head.scale, pose.head.scale / rig.head.scale) if rig.pieces > 0 else None
     on_canvas = None if rig.full_canvas else draw_behind(rig, pose, turn, canvas_box(box), 0)
     on_focus = draw_focus(rig, pose, turn, draw_head(rig, pose, vertices, hidden, box), box, on_canvas)
     head, (head_flow, coverage) = on_focus.head, draw_front(rig, pose, vertices, box)

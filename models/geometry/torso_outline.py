@@ -44,7 +44,7 @@ class TorsoRows(NamedTuple):
     """The outline of the torsos of B pictures, R places along the spine, evenly from the shoulders to `BELOW` the hips.
 
     centre, half: (B, R), its middle beside the spine, positive on the left of a person seen from the front, and half
-    its width; canvas units. known: (B, R), 0 or 1, whether there is one.
+    its width; canvas units. known: (B, R), 0..1, whether there is one; it fades out over `ENDS` before it ends.
     """
 
     centre: Tensor
@@ -106,6 +106,8 @@ def torso_outline(alpha: Tensor, taken: Tensor, behind: Tensor, body: Tensor) ->
     least = torch.maximum(inner + under * (inner > 0), joints)
     inner, outer, least = (each.unflatten(1, (2, ROWS)) for each in (inner, torch.maximum(outer, inner), least))
     goes_on = ((along < 1) | (inner.amin(1) > LEAST_BELOW)).to(alpha.dtype).cumprod(-1)
+    faded = round(ENDS / (1 + BELOW) * ROWS)  # rows
+    goes_on = F.avg_pool1d(F.pad(goes_on[:, :-1], (0, faded)), faded, 1)
     return draw_outline(smoothest(torch.minimum(least, outer), outer), goes_on, axis, size)
 
 
@@ -133,7 +135,7 @@ def torso_places(axis: Axis) -> Tensor:
     sign = torch.ones_like(along)
     sign[ROWS:] = -1
     across = sign[:, None] * torch.linspace(0, WIDEST, COLUMNS, device=axis.top.device)
-    out = F.normalize(torch.stack([-axis.way[:, 1], axis.way[:, 0]], -1), dim=-1, eps=1e-6) * axis.half[:, None]
+    out = -leftwards(axis) * axis.half[:, None]
     start = axis.top[:, None] + along[:, None] * axis.way[:, None]
     return start[:, :, None] + across[..., None] * out[:, None, None]
 
@@ -149,7 +151,7 @@ def smoothest(least: Tensor, outer: Tensor) -> Tensor:
 
 def draw_outline(width: Tensor, goes_on: Tensor, axis: Axis, size: int) -> TorsoOutline:
     """The outline with half widths (B, 2, `ROWS`), on a canvas of size pixels. goes_on:
-    (B, `ROWS`), 0 or 1, whether the torso does.
+    (B, `ROWS`), 0..1, whether the torso does.
     """
     offset = unit_grid(size, width.device) - axis.top[:, None, None]
     way = axis.way[:, None, None]
@@ -161,7 +163,7 @@ def draw_outline(width: Tensor, goes_on: Tensor, axis: Axis, size: int) -> Torso
     rows = torch.cat([width.unsqueeze(1), goes_on[:, None, None].expand(-1, 1, 2, -1)], 1)
     limit, known = F.grid_sample(rows, at, "bilinear", "border", True).unbind(1)
     torso = ((limit - across.abs()) * axis.half[:, None, None] * (size / 2) + 0.5).clamp(0, 1)
-    known = known * smoothstep(0.0, ENDS, along) * (1 - smoothstep(1 + BELOW - ENDS, 1 + BELOW, along))
+    known = known * smoothstep(0.0, ENDS, along)
     unit = axis.half[:, None] / 2
     found = TorsoRows((width[:, 1] - width[:, 0]) * unit, (width[:, 1] + width[:, 0]) * unit, goes_on)
     return TorsoOutline(torso[:, None], known[:, None], found)

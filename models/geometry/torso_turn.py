@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from models.geometry.body import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER, WAIST
 from models.geometry.constants import const_floats, gather_rows
@@ -51,38 +52,49 @@ class TorsoTurn(NamedTuple):
     now: Tensor
 
 
-def turn_torso(rest: Tensor, body: Tensor, growth: Tensor) -> TorsoTurn:
+def turn_torso(rest: Tensor, body: Tensor, head_scale: Tensor, growth: Tensor) -> TorsoTurn:
     """How torsos with joints rest (B, 33, 4) in the picture are turned at joints body (B, 33, 3).
 
-    growth (B,): the character's size now over that in the picture. Without hips that are seen nothing tells a turn from
-    narrow shoulders: then the torso is a sheet, as wide as its line of joints.
+    head_scale (B,): of the heads in the picture, canvas units. growth (B,): the character's size now over that in the
+    picture. Where the hips are not visible, a turn cannot be distinguished from narrow shoulders: then the torso is a
+    sheet, as wide as its line of joints.
     """
-    trunk = trunk_of(sanitized(rest), growth)
+    trunk = trunk_of(sanitized(rest), head_scale)
     known, full = trunk.visibility[:, 1:], const_floats(USUAL_LINES, rest.device) * trunk.size
-    (width, depth, length), (width_now, depth_now, length_now) = torso_lines(rest), torso_lines(body)
+    (width, facing, depth, length), (width_now, facing_now, depth_now, length_now) = (
+        torso_lines(rest),
+        torso_lines(body),
+    )
     # Heads in profile are measured worse than spines, and spines are shorter in a bow.
     growth = growth[:, None]
     growth = growth * (length_now / length.clamp_min(1e-3) / growth).clamp(1 / SPINE_TRUST, SPINE_TRUST)
-    cosines = width / full, width_now / (full * growth)
+    cosines = facing / full, facing_now / (full * growth)
     depths = depth / full, depth_now / (full * growth)
     own = (depths[0] / SIDE_DEPTH).clamp(-1, 1)
     sides = [(OWN_SIDE * own + (1 - own.abs()) * each / SIDE_DEPTH).clamp(-1, 1) for each in depths]
     before, now = (untwisted(torch.atan2(side * known_sine(c), c)) for side, c in zip(sides, cosines, strict=True))
     widened = log_ratio(apparent(cosines[1]) * growth, apparent(cosines[0]))
-    factor = ((widened - log_ratio(width_now.abs(), width.abs())) * known).exp()
-    return TorsoTurn(with_lines(body, factor), before, before + wrapped(now - before) * known)
+    factor = ((widened - log_ratio(width_now, width)) * known).exp()
+    shoulders, hips = part_of_turn(now - before, known).split(1, 1)
+    turn = torch.cat([shoulders, shoulders + wrapped(hips - shoulders)], 1)  # the waist lies between both
+    return TorsoTurn(with_lines(body, factor), before, before + turn)
 
 
-def torso_lines(body: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Of the lines from right to left shoulder and hip of joints (B, 33, ≥3) the length, negative where the person is
-    seen from behind, and how much further away the left end is, (B, 2) each; and the length of the spine, (B, 1).
+def part_of_turn(turn: Tensor, share: Tensor) -> Tensor:
+    """Shares 0..1 of turns in radians, as angles in −π..π: continuous in the turn, also where it goes past π."""
+    return torch.atan2(share * turn.sin(), 1 - share + share * turn.cos())
+
+
+def torso_lines(body: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Of the lines from right to left shoulder and hip of joints (B, 33, ≥3) the length, the part of it across the
+    spine, negative of a person with their back to the camera, and how much further away the left end is, (B, 2) each;
+    and the length of the spine, (B, 1).
     """
     lefts, rights = gather_rows(body, LEFTS), gather_rows(body, RIGHTS)
     down = ((lefts + rights) / 2).diff(dim=1)[..., :2]
-    across = torch.stack([down[..., 1], -down[..., 0]], -1)
+    across = F.normalize(torch.stack([down[..., 1], -down[..., 0]], -1), dim=-1, eps=1e-6)
     x, z = (lefts - rights)[..., :2], (lefts - rights)[..., 2]
-    sign = torch.where((x * across).sum(-1) < 0, -1.0, 1.0)
-    return sign * x.norm(dim=-1), z, down.norm(dim=-1)
+    return x.norm(dim=-1), (x * across).sum(-1), z, down.norm(dim=-1)
 
 
 def untwisted(yaw: Tensor) -> Tensor:
@@ -121,7 +133,7 @@ def turned_places(places: Tensor, rows: TorsoRows, rest: Tensor, turn: TorsoTurn
     along, v, half, known = on_torso(places.permute(0, 2, 3, 1), rows, axis)
     share = smoothstep(*WAIST, along)
     before, now = (torch.lerp(p[:, :1, None], p[:, 1:, None], share) for p in (turn.before, turn.now))
-    now = before + (now - before) * known * smoothstep(*BELOW_NECK, along)
+    now = before + part_of_turn(now - before, known * smoothstep(*BELOW_NECK, along))
     moved = (on_cylinder(v, before, now) - v) * half
     return places + leftwards(axis)[:, :, None, None] * moved[:, None]
 

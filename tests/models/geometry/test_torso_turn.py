@@ -10,6 +10,7 @@ from models.compositor import compose
 from models.geometry.body import HIPS, LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER, SHOULDERS
 from models.geometry.grid import unit_grid
 from models.geometry.guidance import make_guidance
+from models.geometry.proportions import HEAD_SIZE
 from models.geometry.retarget import Pose, rest_pose
 from models.geometry.rig import Rig
 from models.geometry.torso_turn import DEPTH, TorsoTurn, on_cylinder, turn_torso, turned_places
@@ -18,6 +19,7 @@ from tests.support.bodies import drawn_figure, figure_joints
 TORSO = [LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_HIP, RIGHT_HIP]
 LEFTS, RIGHTS = [LEFT_SHOULDER, LEFT_HIP], [RIGHT_SHOULDER, RIGHT_HIP]
 ONE = torch.ones(1)
+HEAD = ONE * 0.1  # canvas units of a canonical one
 
 
 def seen_at(yaw: float, joints: Tensor | None = None) -> Tensor:
@@ -30,7 +32,7 @@ def seen_at(yaw: float, joints: Tensor | None = None) -> Tensor:
 
 
 def turn(before: float, now: float) -> TorsoTurn:
-    return turn_torso(seen_at(before), seen_at(now)[..., :3], ONE)
+    return turn_torso(seen_at(before), seen_at(now)[..., :3], HEAD, ONE)
 
 
 def width(joints: Tensor) -> float:
@@ -60,7 +62,7 @@ def test_yaw_is_told_by_the_width_and_by_the_nearer_side(before: float, now: flo
 
 def test_torso_in_profile_is_as_wide_as_a_body_is_deep_and_not_as_its_joints() -> None:
     flat, front = seen_at(88.0), seen_at(0.0)
-    profile = turn_torso(front, flat[..., :3], ONE).joints
+    profile = turn_torso(front, flat[..., :3], HEAD, ONE).joints
     assert width(flat) < 0.05 * width(front)
     assert width(profile) / width(front) == pytest.approx(DEPTH, abs=0.02)
     assert 1.4 < width(turn(70.0, 0.0).joints) / width(seen_at(70.0)) < 2.1
@@ -69,15 +71,39 @@ def test_torso_in_profile_is_as_wide_as_a_body_is_deep_and_not_as_its_joints() -
 def test_hips_that_are_not_seen_leave_the_torso_a_sheet() -> None:
     rest = seen_at(0.0)
     rest[0, HIPS, 3] = 0
-    turned = turn_torso(rest, seen_at(50.0)[..., :3], ONE)
+    turned = turn_torso(rest, seen_at(50.0)[..., :3], HEAD, ONE)
     assert torch.equal(turned.before, turned.now)
     assert (turned.joints[0, SHOULDERS] - seen_at(50.0)[0, SHOULDERS, :3]).abs().max() < 1e-6
+
+
+def test_shoulders_that_are_hardly_visible_are_as_wide_as_the_head_tells() -> None:
+    rest = seen_at(0.0)
+    rest[0, TORSO, 3] = 0.7
+    yaw = turn_torso(rest, seen_at(50.0)[..., :3], torch.tensor([0.4 / HEAD_SIZE]), ONE).now
+    assert torch.rad2deg(yaw).abs().max() < 60
+
+
+@pytest.mark.parametrize("around", [90.0, 180.0, -180.0])
+@pytest.mark.parametrize("visibility", [1.0, 0.65])
+@pytest.mark.parametrize("raised", [0.0, 0.2])
+def test_a_torso_that_turns_slowly_turns_without_a_jump(around: float, visibility: float, raised: float) -> None:
+    rest = seen_at(0.0)
+    rest[0, HIPS, 3] = visibility
+    steps = []
+    for degrees in torch.arange(around - 12, around + 12.5, 1.0).tolist():
+        body = seen_at(degrees)
+        body[0, LEFT_SHOULDER, 1] -= raised * width(rest)
+        steps.append(turn_torso(rest, body[..., :3], HEAD, ONE).now)
+    yaw = torch.cat(steps)
+    change = torch.atan2(yaw.diff(dim=0).sin(), yaw.diff(dim=0).cos())
+    assert torch.rad2deg(change).abs().max() < 12
+    assert yaw.diff(dim=1).abs().max() < math.pi  # the waist is between shoulders and hips
 
 
 def test_hips_turn_no_further_from_the_shoulders_than_a_spine_does() -> None:
     body = seen_at(0.0)
     body[0, HIPS] = seen_at(80.0)[0, HIPS]
-    assert turn_torso(seen_at(0.0), body[..., :3], ONE).now.diff(dim=1).abs().max() < 0.51
+    assert turn_torso(seen_at(0.0), body[..., :3], HEAD, ONE).now.diff(dim=1).abs().max() < 0.51
 
 
 def test_what_profile_hides_is_the_mirror_image_of_what_it_shows() -> None:
