@@ -123,7 +123,8 @@ def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends:
     bare = free & ~goes_on(free, ~(inside & arms(pieces, s.device)[:, None, None]).any(1), size)
     loose |= beside_hand & bare[:, None] & ~core
     # And so is what looks as a forearm and its hand do, and not as what lies around them.
-    alike = ~behind[:, FOREARM_PIECES] & forearms & ~on_head & in_picture[:, None] & ~core.any(1, keepdim=True)
+    alike = gather_rows(inside & ~behind, FOREARM_PIECES) & forearms & ~on_head
+    alike &= in_picture[:, None] & ~core.any(1, keepdim=True)
     loose = scatter_rows(loose, FOREARM_PIECES, gather_rows(loose, FOREARM_PIECES) | alike)
     strips = thin_parts((alpha > ON_PERSON) & ~(core | loose).any(1), on_hull[:, 0] | on_head[:, 0], size)
     segments = torch.arange(pieces, device=s.device) < LIMB_PIECES

@@ -8,7 +8,15 @@ import torch
 from torch import Tensor
 
 from models.compositor import compose
-from models.geometry.body import LEFT_ELBOW, LEFT_INDEX, LEFT_PINKY, LEFT_SHOULDER, LEFT_WRIST
+from models.geometry.body import (
+    LEFT_ELBOW,
+    LEFT_INDEX,
+    LEFT_PINKY,
+    LEFT_SHOULDER,
+    LEFT_WRIST,
+    RIGHT_ELBOW,
+    RIGHT_WRIST,
+)
 from models.geometry.grid import unit_grid
 from models.geometry.guidance import make_guidance
 from models.geometry.limb_claims import goes_on, is_skin, thin_parts
@@ -64,6 +72,18 @@ def test_what_hangs_on_an_arm_in_thin_strips_leaves_with_it(
         at_rest = compose(rig, make_guidance(rig, rest_pose(rig)))[0, :3]
     assert (at_rest - rig.image[0]).abs().mean() < 0.01
     assert left_behind(rig, strip, colour) < 0.05
+
+
+def test_an_arm_that_is_no_layer_stays_in_the_picture() -> None:
+    every = outlines()
+    every.shown[0, 2:4] = 0  # the right arm
+    rig = Rig.build(FIGURE.image, FIGURE.matte, FIGURE.face, FIGURE.body, FIGURE.plate, FIGURE.image, outlines=every)
+    with torch.inference_mode():
+        at_rest = compose(rig, make_guidance(rig, rest_pose(rig)))[0, :3]
+    elbow, wrist = (FIGURE.body[0, joint, :2] for joint in (RIGHT_ELBOW, RIGHT_WRIST))
+    forearm = near_bone(GRID, elbow, wrist) & (FIGURE.matte[0, 0] > 0.5)
+    assert forearm.sum() > 300
+    assert (at_rest - FIGURE.image[0]).abs().amax(0)[forearm].mean() < 0.03
 
 
 def test_bare_skin_beside_a_hand_that_goes_on_beyond_it_stays() -> None:
