@@ -21,8 +21,8 @@ class CallWatch:
     """Waits for one call.
 
     processor_s: as `processor_seconds` of the process; None also while it has not begun.
-    silent_s: seconds for which `wait` has waited. Times in which this process did not run either, as when the machine
-    slept, do not count.
+    silent_s: seconds for which `wait` has waited, or which passed until `look` was called. Times in which this process
+    did not run either, as when the machine slept, do not count.
     still_s: for how many of these, up to now, the process has used no processor time: it is stopped, or waits for
     something that does not come. One that computes, waits for a processor, or has not begun, does not stand still.
     tells_states: whether the system tells processes that wait for the disk or a processor, as Linux does, from others;
@@ -34,23 +34,35 @@ class CallWatch:
         self.still_s = 0.0
         self._processor_s = processor_s
         self._still_share = 1.0 if tells_states else UNTOLD_SHARE
-        self._used_s: float | None = None  # as `wait` saw it last
+        self._used_s: float | None = None  # as it was seen last
+        self._counted_at = time.monotonic()  # up to when time has counted
 
     def wait(self, call: Future[Any], timeout_s: float) -> bool:
         """Wait for the call for so many seconds, in which this process runs. Returns whether it is done."""
         left = timeout_s
         while not call.done() and left > 0:
-            began = time.monotonic()
+            self._counted_at = time.monotonic()
             if wait([call], min(left, WAIT_STEP_S)).done:
                 return True
-            step = min(time.monotonic() - began, MAX_STEP_S)
-            left -= step
-            self.silent_s += step
-            used_s = self._processor_s()
-            is_still = used_s is not None and used_s == self._used_s
-            self.still_s = self.still_s + self._still_share * step if is_still else 0.0
-            self._used_s = used_s
+            left -= self._count()
         return call.done()
+
+    def look(self, call: Future[Any]) -> bool:
+        """Whether the call is done, without waiting; what has passed since the last look or wait counts as silence."""
+        if not call.done():
+            self._count()
+        return call.done()
+
+    def _count(self) -> float:
+        """Count what has passed as one step; its seconds."""
+        now = time.monotonic()
+        step, self._counted_at = min(now - self._counted_at, MAX_STEP_S), now
+        self.silent_s += step
+        used_s = self._processor_s()
+        is_still = used_s is not None and used_s == self._used_s
+        self.still_s = self.still_s + self._still_share * step if is_still else 0.0
+        self._used_s = used_s
+        return step
 
 
 def processor_seconds(pid: int) -> float | None:

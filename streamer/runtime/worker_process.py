@@ -50,7 +50,7 @@ class WorkerProcess:
 
     @property
     def silent_s(self) -> float:
-        """Seconds for which `wait` has waited for the newest call, see `CallWatch`."""
+        """Seconds without an answer to the newest call, see `CallWatch`."""
         return self._watch.silent_s
 
     @property
@@ -67,6 +67,10 @@ class WorkerProcess:
     def wait(self, call: Future[Any], timeout_s: float) -> bool:
         """Wait for a call for so many seconds, in which this process runs. Returns whether it is done."""
         return self._watch.wait(call, timeout_s)
+
+    def look(self, call: Future[Any]) -> bool:
+        """Whether a call is done, without waiting; see `CallWatch`."""
+        return self._watch.look(call)
 
     def close(self, patience_s: float) -> None:
         """End the process: by closing the pipe, after `patience_s` by SIGTERM, at last by SIGKILL. One that is still

@@ -96,7 +96,7 @@ class Tracker(Protocol):
 
     def idle_soon(self, now: float) -> TrackedMotion | None:
         """As `idle`, without waiting: what was answered since this was asked last, and asks for the next one; None
-        where nothing was.
+        where nothing was, until a tracker that does not answer is replaced by an idle motion without it.
         """
         ...
 

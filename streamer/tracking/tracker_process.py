@@ -30,6 +30,7 @@ from streamer.tracking.tracker import Handover, TrackedMotion, Tracker, Wanted
 ANSWER_TIMEOUT_S = 1.0  # for a call to be answered, before the avatar idles meanwhile
 STILL_TIMEOUT_S = 0.8  # without processor time in an unanswered call, before the process is killed and replaced
 IDLE_PERIOD_S = 0.04  # between two idle motions while a call is late, or nobody waits for them
+SOON_TIMEOUT_S = 0.1  # for an idle motion that nobody waits for, before the avatar idles meanwhile
 HANG_TIMEOUT_S = 10.0  # for a call to be answered by a process that computes, before it is killed and replaced
 # The same for the first call of a process, which waits for models, and for imports where it is not forked.
 START_TIMEOUT_S = 60.0 if sys.platform == "linux" else 180.0
@@ -59,6 +60,7 @@ class TrackerProcess:
         self._worker = self._start()
         self._has_answered = False  # whether a first answer of this process has come
         self._pending: Future[TrackedMotion] | None = None
+        self._asked = ""  # the method that was called last
         self._asked_at = -math.inf  # seconds on the pictures' clock, for the newest answer
         self._replaced_at: deque[float] = deque(maxlen=MAX_REPLACEMENTS)  # seconds on time.monotonic
         self._late = False  # whether the pending call has exceeded ANSWER_TIMEOUT_S
@@ -76,11 +78,20 @@ class TrackerProcess:
         return self._call(now, "idle", now)
 
     def idle_soon(self, now: float) -> TrackedMotion | None:
-        """See `Tracker`. Asks once in IDLE_PERIOD_S at most."""
+        """See `Tracker`. Asks once in IDLE_PERIOD_S at most; after SOON_TIMEOUT_S the avatar idles meanwhile."""
         answer = None
-        if self._pending is not None and self._pending.done():
-            tracked = self._answer()
-            answer = None if tracked is None else self._eased(tracked, now)
+        if self._pending is not None and self._worker.look(self._pending):
+            tracked = self._answer(0.0)
+            if tracked is not None and self._asked == "idle":  # the answer to a picture that came late is dropped
+                answer = self._eased(tracked, now)
+        elif self._pending is not None:
+            age_s = now - self._asked_at
+            self._late = self._late or age_s > ANSWER_TIMEOUT_S
+            if self._late:
+                self._check_silence()
+            if age_s > SOON_TIMEOUT_S:
+                idle = self._idle_meanwhile(now)
+                answer = idle if self._late else replace(idle, responding=True)
         if self._pending is None and now - self._asked_at >= IDLE_PERIOD_S:
             self._ask(now, "idle", now)
         return answer
@@ -108,15 +119,16 @@ class TrackerProcess:
 
     def _call(self, now: float, name: str, argument: Any) -> TrackedMotion:
         """The answer of the tracker's method, or an idle motion if it is late. now: seconds on the pictures' clock."""
-        if self._pending is not None and self._answer() is None:
+        deadline = time.monotonic() + ANSWER_TIMEOUT_S
+        if self._pending is not None and self._answer(ANSWER_TIMEOUT_S) is None:
             self._check_silence()  # not in the call that became late: it may have been the last before the end
             return self._idle_meanwhile(now)
         self._ask(now, name, argument)
-        tracked = self._answer()
+        tracked = self._answer(max(0.0, deadline - time.monotonic()))
         return self._idle_meanwhile(now) if tracked is None else self._eased(tracked, now)
 
     def _ask(self, now: float, name: str, argument: Any) -> None:
-        """Call the tracker's method, after what it is to be told; the answer is pending."""
+        """Call the tracker's method, after sending the settings that it has not received yet; the answer is pending."""
         if self._to_look_for:
             self._to_look_for = False
             self._worker.submit("look_for", self._wanted)
@@ -128,21 +140,24 @@ class TrackerProcess:
         if self._calibrate and not self._told_to_calibrate:
             self._told_to_calibrate = True
             self._worker.submit("calibrate")
-        self._pending, self._asked_at = self._worker.submit(name, argument), now
+        self._pending, self._asked, self._asked_at = self._worker.submit(name, argument), name, now
 
     def _eased(self, tracked: TrackedMotion, now: float) -> TrackedMotion:
-        """What to draw of an answer."""
+        """The answer's motions, eased in from the idle motions."""
         if not self._presences:
             return tracked
         (motion, _), *others = self._idled(tracked, now)  # eases in from the idle motion
         return replace(tracked, motion=motion, others=tuple(others))
 
-    def _answer(self) -> TrackedMotion | None:
-        """The answer to the pending call, which then is pending no more; None if it is late, or its process ended."""
+    def _answer(self, timeout_s: float) -> TrackedMotion | None:
+        """The answer to the pending call, which then is pending no more; None if it is late, or its process ended.
+
+        timeout_s: for which it is waited for, and IDLE_PERIOD_S at most while it is late and the avatar idles.
+        """
         assert self._pending is not None
         idles = self._late and self._last is not None  # the avatar then moves on
         self._late = True
-        if not self._worker.wait(self._pending, IDLE_PERIOD_S if idles else ANSWER_TIMEOUT_S):
+        if not self._worker.wait(self._pending, min(timeout_s, IDLE_PERIOD_S) if idles else timeout_s):
             return None
         try:
             tracked = self._pending.result()

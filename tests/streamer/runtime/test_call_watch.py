@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from concurrent.futures import Future
+from types import SimpleNamespace
 
 import pytest
 
-from streamer.runtime.call_watch import CallWatch, processor_seconds
+from streamer.runtime import call_watch
+from streamer.runtime.call_watch import MAX_STEP_S, CallWatch, processor_seconds
 from tests.support.programs import running
 
 
@@ -34,6 +36,19 @@ def test_what_may_be_a_wait_for_the_disk_counts_a_quarter() -> None:
             watch.wait(Future(), 0.01)
         assert watch.silent_s > 0.03
     assert untold.still_s / untold.silent_s < 0.5 * told.still_s / told.silent_s
+
+
+def test_a_look_does_not_wait_and_counts_the_time_since_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, call = [5.0], Future[None]()
+    monkeypatch.setattr(call_watch, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    watch = CallWatch(lambda: 1.0, True)
+    for passed_s in (0.1, 0.1, 0.2, 9.0):  # at last the machine slept
+        now[0] += passed_s
+        assert not watch.look(call)
+    assert watch.silent_s == pytest.approx(0.4 + MAX_STEP_S) and watch.still_s == pytest.approx(0.3 + MAX_STEP_S)
+    call.set_result(None)
+    now[0] += 0.1
+    assert watch.look(call) and watch.silent_s == pytest.approx(0.4 + MAX_STEP_S)
 
 
 def test_processor_time_is_told_of_a_process_that_waits() -> None:

@@ -7,9 +7,11 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -101,8 +103,55 @@ def test_an_idle_motion_that_nobody_waits_for_comes_with_a_later_call_and_distur
 def test_an_idle_motion_that_nobody_waits_for_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     with tracker_process() as remote, stopped(remote, monkeypatch):
         answers: list[TrackedMotion | None] = []
-        in_time(lambda: answers.extend(remote.idle_soon(2.0 + 0.1 * number) for number in range(5)))
-        assert answers == [None] * 5
+        in_time(lambda: answers.extend(remote.idle_soon(2.0 + 0.09 * number) for number in range(5)))
+        assert answers[:2] == [None] * 2
+        assert [each is not None and each.responding for each in answers[2:]] == [True] * 3  # the avatar idles itself
+
+
+@needs_sigstop
+def test_a_process_that_hangs_is_replaced_though_nobody_waits_for_its_idle_motions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with tracker_process() as remote, stopped(remote, monkeypatch) as process:
+        monkeypatch.setattr(tracker_process_module, "STILL_TIMEOUT_S", 0.4)
+        answers: list[TrackedMotion | None] = []
+
+        def idle_on() -> None:
+            while not ended(process):
+                answers.append(remote.idle_soon(time.monotonic()))
+
+        in_time(idle_on)
+        assert answers[-1] is not None and not answers[-1].responding
+
+
+def test_the_late_answer_to_a_picture_is_no_idle_motion() -> None:
+    with tracker_process() as remote:
+        remote.track(picture())
+        remote._ask(1.0, "track", picture())
+        assert remote._pending is not None
+        remote._pending.result(30.0)
+        assert remote.idle_soon(1.1) is None and remote._pending is not None
+        remote._pending.result(30.0)
+        answer = remote.idle_soon(1.12)
+        assert answer is not None and answer.motion.captured == 1.1
+
+
+def test_an_earlier_and_a_new_call_share_the_time_for_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tracker_process() as remote:
+        remote.track(picture())
+        remote.idle_soon(1.1)
+        now, patience = [0.0], []
+        worker, wait = remote._worker, remote._worker.wait
+
+        def slowly(call: Future[TrackedMotion], timeout_s: float) -> bool:
+            patience.append(timeout_s)
+            now[0] += 20.0
+            return wait(call, 30.0)
+
+        monkeypatch.setattr(worker, "wait", slowly)
+        monkeypatch.setattr(tracker_process_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+        assert remote.track(picture()).phase == "live"
+        assert patience == [30.0, 10.0]
 
 
 def test_what_the_picture_shows_reaches_the_other_process() -> None:
