@@ -20,15 +20,18 @@ from models.geometry.topology import (
 )
 from streamer.rigging.canvas import Array
 from streamer.rigging.drawn_eyes import fit_drawn_eyes
+from streamer.rigging.face_parts import is_flat_drawing
 
 NOSE = (168, 6, 197, 195, 5, 4, 1, 19, 94, 2, 48, 278, 98, 327)  # landmarks along its ridge, its tip and its wings
 SMOOTHING = 0.01  # of the spline: without, it swings over between features that are close to each other
 
 
 def fit_drawn_face(rgb: Array, face: Array) -> Array:
-    """Landmarks (478, 3), canvas units, of a flat drawing's face in a picture (S, S, 3) 0..1 on its large eyes; as
-    they are where they fit these.
+    """Landmarks (478, 3), canvas units, of a face in a picture (S, S, 3) 0..1, which is a flat drawing, on its large
+    eyes; as they are where they fit these, and on any other picture.
     """
+    if not is_flat_drawing(rgb, face):
+        return face
     fitted = fit_drawn_eyes(rgb, face)
     return face if np.array_equal(fitted, face) else with_skin_between(fitted)
 

@@ -152,7 +152,7 @@ def find_character(
         is_head = inside > MIN_SHOWN_FACE
     layout = replace(layout, hair=head_with_hair(face, found.alpha))
     rgb = seen(canvas, found)
-    if (points is None or not points.has_face) and is_flat_drawing(rgb, face):
+    if points is None or not points.has_face:
         face = fit_drawn_face(rgb, face)
     body = skeleton.body
     limbs = None if body is None else find_limbs(rgb, found.alpha, body, canvas.inside)

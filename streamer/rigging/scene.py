@@ -19,6 +19,7 @@ from streamer.options import EVERY_PERSON, MAX_PEOPLE
 from streamer.rigging.border import extend
 from streamer.rigging.canvas import Array, Canvas, Rect, place_on_canvas, to_uint8
 from streamer.rigging.cutout import FINE_RIM, Cutout, background, fine_alpha, foreground_colours
+from streamer.rigging.drawn_face import fit_drawn_face
 from streamer.rigging.face_search import face_extent
 from streamer.rigging.finger_outline import find_fingers
 from streamer.rigging.framing import BARE_HEAD, Circle, Framing, Layout, frame_rect, head_with_hair, skull_circle
@@ -78,8 +79,9 @@ def find_scene(picture: Picture, size: int, framing: Framing | None = None) -> F
     axes = [mirror_axis(face, skeleton.body, canvas.size) for face, skeleton in people]
     characters = layered(canvas, cutouts, [face_extent(face) for face, _ in people], axes, order)
     found = []
-    for number, ((face, skeleton), (rgb, cutout)) in enumerate(zip(people, characters, strict=True)):
-        own_layout = replace(layout, hair=head_with_hair(face, cutout.alpha))
+    for number, ((detected, skeleton), (rgb, cutout)) in enumerate(zip(people, characters, strict=True)):
+        own_layout = replace(layout, hair=head_with_hair(detected, cutout.alpha))
+        face = fit_drawn_face(rgb, detected)
         body = skeleton.body
         limbs = None if body is None else find_limbs(rgb, cutout.alpha, body, canvas.inside)
         fingers = None
@@ -140,16 +142,17 @@ def cut_all_out(canvas: Canvas, picture: Picture, people: list[tuple[Array, Skel
     """
     rows, columns = canvas.inside
     rgb = np.ascontiguousarray(canvas.rgb[canvas.inside])
-    everybody, gaps = np.zeros(rgb.shape[:2], np.float32), np.zeros(rgb.shape[:2], np.bool_)
-    heads, masks = np.zeros_like(gaps), []
+    everybody = np.zeros(rgb.shape[:2], np.float32)
+    heads, masks, own_gaps = np.zeros(rgb.shape[:2], np.bool_), [], []
     for face, skeleton in people:
         coarse = coarse_matte(canvas, face, skeleton.body, None, picture)
         everybody = np.maximum(everybody, coarse.matte)
-        if coarse.gaps is not None:
-            gaps |= coarse.gaps
+        own_gaps.append(np.zeros_like(heads) if coarse.gaps is None else coarse.gaps)
         masks.append(coarse.face)
     sure = [seed[canvas.inside] for seed in seeds(people, canvas.size)]
-    gaps &= ~np.any(sure, 0)  # between a limb and a torso somebody else may stand, who looks like the background
+    # Between a limb and a torso somebody else may stand, who looks like the background.
+    own_gaps = [each & ~np.any(sure, 0) for each in own_gaps]
+    gaps = np.any(own_gaps, 0)
     everybody[gaps] = 0  # the matte of one person has all others, and closes their gaps again
     owners = owner_of_each_pixel(rgb, everybody, sure)
     alphas = []
@@ -157,7 +160,7 @@ def cut_all_out(canvas: Canvas, picture: Picture, people: list[tuple[Array, Skel
         pixels = (face[:, :2] + 1) * canvas.size / 2 - 0.5 - (columns.start, rows.start)
         heads |= head_region(pixels, gaps.shape, below=0.0)
         own = np.where(owners == number, everybody, 0).astype(np.float32)
-        alphas.append(fine_alpha(rgb, pixels, CoarseMatte(own, mask, gaps))[0])
+        alphas.append(fine_alpha(rgb, pixels, CoarseMatte(own, mask, own_gaps[number]))[0])
     total = np.maximum(np.sum(alphas, 0), 1)
     alphas = [alpha / total for alpha in alphas]
     together = np.minimum(np.sum(alphas, 0), 1).astype(np.float32)

@@ -1,18 +1,24 @@
 """Pictures with several people: each is cut out, and together they are the picture."""
 
+import cv2
 import numpy as np
 import pytest
 
 from models.geometry.body import LEFT_HIP, LEFT_KNEE, RIGHT_HIP, RIGHT_KNEE
+from models.geometry.openings import EYES
 from streamer.rigging.canvas import place_on_canvas
-from streamer.rigging.cutout import Cutout
+from streamer.rigging.cutout import Cutout, fine_alpha
 from streamer.rigging.framing import Framing
 from streamer.rigging.hidden_people import MirrorAxis
+from streamer.rigging.matting import CoarseMatte
+from streamer.rigging.person_search import Person
 from streamer.rigging.picture import Picture
+from streamer.rigging.picture_search import PictureSearch
 from streamer.rigging.rigger import NoFaceError
 from streamer.rigging.scene import FoundScene, cut_all_out, find_scene, layered, owner_of_each_pixel, seeds
 from streamer.rigging.skeleton import Skeleton
 from streamer.tracking.motion import VISIBILITY
+from tests.streamer.rigging.test_drawn_eyes import SIDE, drawing, height
 from tests.support.bodies import drawn_figure, figure_joints, wide_arms
 from tests.support.people import person
 from tests.support.pictures import opaque
@@ -67,6 +73,26 @@ def test_find_scene_frames_all_heads(picture: Picture) -> None:
     for one in scene.characters:
         assert np.abs(one.face[:, :2]).max() < 1
         assert one.layout.rect == scene.characters[0].layout.rect
+
+
+def test_find_scene_puts_landmarks_on_the_eyes_of_everybody_who_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    rgb, face = drawing(11)
+    heads = np.zeros((SIDE, SIDE), np.float32)
+    x, y = ((face[:, :2].min(0) + face[:, :2].max(0)) / 2 + 1) * SIDE / 2
+    cv2.ellipse(heads, (round(float(x)), round(float(y))), (60, 75), 0, 0, 360, 1, -1)
+    rgb[heads == 0] = 0.3
+    two = opaque((np.concatenate([rgb, rgb], 1) * 255).astype(np.uint8))
+    matte = np.zeros((2 * SIDE, 2 * SIDE), np.float32)
+    matte[place_on_canvas(two, 2 * SIDE).inside] = np.concatenate([heads, heads], 1)
+    faces = [face * np.float32(0.5) + np.float32([middle, 0, 0]) for middle in (-0.5, 0.5)]
+    monkeypatch.setattr("streamer.rigging.matting.segment_person", lambda *_: matte)
+    monkeypatch.setattr(
+        "streamer.rigging.scene.search_picture", lambda *_: PictureSearch(two, [Person(each) for each in faces])
+    )
+    monkeypatch.setattr("streamer.rigging.scene.find_skeleton", lambda *_: Skeleton(None, None))
+    for one in find_scene(two, 2 * SIDE).characters:
+        for ring, _ in EYES:
+            assert height(one.face, ring) * 2 == pytest.approx(22, abs=2)
 
 
 def test_find_scene_needs_a_face() -> None:
@@ -133,6 +159,14 @@ def test_cut_all_out_leaves_the_gaps_beside_everybodys_limbs_open(monkeypatch: p
         face, body = (part[0].numpy() * np.float32(0.5) for part in (figure.face, figure.body))
         face[:, 0], body[:, 0], body[:, VISIBILITY] = face[:, 0] + middle, body[:, 0] + middle, 1
         people.append((face, Skeleton(body, None)))
+    gaps = []
+
+    def noted(rgb: np.ndarray, face: np.ndarray, coarse: CoarseMatte) -> tuple[np.ndarray, int]:
+        assert coarse.gaps is not None
+        gaps.append(coarse.gaps)
+        return fine_alpha(rgb, face, coarse)
+
+    monkeypatch.setattr("streamer.rigging.scene.fine_alpha", noted)
     left, right = (each.alpha[canvas.inside] for each in cut_all_out(canvas, picture, people))
     wall = between & (alpha[..., 0] < 0.5)
     for own, other in ((left[:, :SIZE], right[:, :SIZE]), (right[:, SIZE:], left[:, SIZE:])):
@@ -140,3 +174,5 @@ def test_cut_all_out_leaves_the_gaps_beside_everybodys_limbs_open(monkeypatch: p
         assert (own[wall] < 0.5).mean() > 0.5
         assert own[alpha[..., 0] > 0.5].mean() > 0.95
         assert other.max() < 0.05
+    for own, sign in zip(gaps, (1, -1), strict=True):
+        assert own[:, ::sign][:, :SIZE].sum() > 300 and not own[:, ::sign][:, SIZE:].any()
