@@ -29,12 +29,13 @@ TIP_BEND = 0.6  # of its surface there
 # Where fingers fold: s, how much darker, and the fold's half width.
 FOLDS = ((1.0, 0.08, 0.09), (2.0, 0.06, 0.07))
 REDDER = 0.05  # of green and blue that knuckles and fingertips lack
+KNUCKLE_WIDTH = 0.25  # s by which a knuckle's red fades on both sides of its fold
 NAIL_CENTRE, NAIL_HALF = 2.6, (0.24, 0.62)  # of a nail: s, and its half lengths in s and across
-NAIL_LIGHT, NAIL_RIM, NAIL_END = (
-    0.1,
-    0.22,
-    0.12,
-)  # how much lighter it is, how much darker beside, and lighter at its end
+# In half lengths from its centre: over which a nail ends, where the line around it does, where its free end begins.
+NAIL_EDGE, NAIL_RIM_END, NAIL_END_FROM = (0.8, 1.0), 1.35, (0.45, 0.75)
+NAIL_LIGHT = 0.1  # how much lighter a nail is than the skin
+NAIL_RIM = 0.22  # how much darker the line around it is
+NAIL_END = 0.12  # how much lighter its free end is than the rest of it
 TILE_WINDOW = 96  # texels, of a ribbon's largest triangle on its tile
 
 
@@ -96,11 +97,11 @@ def skin_shade(s: Tensor, fraction: Tensor, hands: HiddenHands) -> Tensor:
     round_shade = (1 + darker / 3 - darker * fraction.square()) * light  # its mean is 1
     detail = is_finger * hands.shaded[:, None, None, None, None]
     folds = sum(dark * torch.exp(-((s - at) / half).square()) for at, dark, half in FOLDS)
-    knuckle = sum(torch.exp(-((s - at) / 0.25).square()) for at, _, _ in FOLDS) + tip
+    knuckle = sum(torch.exp(-((s - at) / KNUCKLE_WIDTH).square()) for at, _, _ in FOLDS) + tip
     from_middle = (((s - NAIL_CENTRE) / NAIL_HALF[0]).square() + (fraction / NAIL_HALF[1]).square()).sqrt()
-    nail = 1 - smoothstep(0.8, 1.0, from_middle)
-    rim = smoothstep(0.8, 1.0, from_middle) * (1 - smoothstep(1.0, 1.35, from_middle))
-    end = nail * smoothstep(0.45, 0.75, (s - NAIL_CENTRE) / NAIL_HALF[0])
+    nail = 1 - smoothstep(*NAIL_EDGE, from_middle)
+    rim = (1 - nail) * (1 - smoothstep(NAIL_EDGE[1], NAIL_RIM_END, from_middle))
+    end = nail * smoothstep(*NAIL_END_FROM, (s - NAIL_CENTRE) / NAIL_HALF[0])
     tone = 1 + detail * (NAIL_LIGHT * nail + NAIL_END * end - NAIL_RIM * rim - folds * (1 - fraction.square()))
     red = const_floats((0.0, 1.0, 1.0), s.device)[:, None, None]
     return round_shade * tone * (1 - detail * REDDER * knuckle.clamp_max(1) * red)

@@ -1,9 +1,9 @@
 """What of a picture beside the outline of a forearm or a hand is still theirs.
 
-An outline has one half width on each side of the bones, which fits no spread fingers, cuffs and folds. So the colours
-on a forearm and those around it are told apart as hair and skin are (`models/geometry/head_parts.py`): each kind has
-several, found by turns with what each pixel is, while its place beside the outline and its neighbours count. Where both
-have the same colours, the outline decides.
+An outline has one half width on each side of the bones, which does not fit spread fingers, cuffs or folds. So the
+colours on a forearm and those around it are told apart as hair and skin are (`models/geometry/head_parts.py`): each
+kind has several, found by turns with what each pixel is, while its place beside the outline and its neighbours count.
+Where both have the same colours, the outline decides.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from models.geometry.ribbons import LOOSE
 
 SIDE = 128  # cells along a side of the box around a forearm
 COLOURS, ROUNDS = 5, 5  # of each kind; of expectation maximisation
-ELSE = 0.01  # density of what is neither
+OUTLIER_DENSITY = 0.01  # density of what is neither
 FROM = (1.05, 1.2)  # s of an arm over which it begins
 HAND = (1.9, 2.1)  # s over which a forearm goes over into a hand
 SPREAD, HAND_SPREAD = 0.3, 0.5  # half widths over which the outline is uncertain, of a forearm, and of a hand
-NOWHERE = 0.005  # what is likely beyond its reach
+MIN_PRIOR = 0.005  # of the likelihood by the place, also far from the outline
 AROUND = 1  # cells over which neighbours count
-SURE = 0.5  # share from which a pixel beside the outline is the forearm's
+MIN_SHARE = 0.5  # share from which a pixel beside the outline is the forearm's
 ON_PERSON = 0.5  # alpha from which a pixel is the person's
 
 
-def beside_forearms(person: Tensor, drawn: Tensor, boxes: Tensor) -> Tensor:
+def pixels_of_forearms(person: Tensor, drawn: Tensor, boxes: Tensor) -> Tensor:
     """(B, 2, S, S) bool, which pixels beside the outlines of the left and of the right forearm are theirs.
 
     person (B, 4, S, S): premultiplied colours and alpha. drawn (B, K, 4, S, S): from `draw_ribbons`. boxes (B, K, 3):
@@ -51,17 +51,17 @@ def beside_forearms(person: Tensor, drawn: Tensor, boxes: Tensor) -> Tensor:
     colour = (colour / seen[:, 3:].clamp_min(1e-3)).clamp(0, 1)
     spread = torch.lerp(torch.full_like(s, SPREAD), torch.full_like(s, HAND_SPREAD), smoothstep(*HAND, s))
     limb = torch.sigmoid((1 - fraction.abs()) / spread * 2) * smoothstep(*FROM, s) * (inside > 0.5)
-    limb = limb.clamp(NOWHERE, 1 - NOWHERE)
+    limb = limb.clamp(MIN_PRIOR, 1 - MIN_PRIOR)
     likely = torch.cat([limb, 1 - limb], 1)
     pixels, share = colour.flatten(2).mT, likely
     for _ in range(ROUNDS):
         certain = ((2 * share - 1).clamp_min(0) * alpha).flatten(2)[..., None]
         density = [mixture_density(pixels, *main_colours(pixels, certain[:, kind], COLOURS)) for kind in (0, 1)]
-        share = (torch.stack(density, 1).view_as(likely) + ELSE) * likely
+        share = (torch.stack(density, 1).view_as(likely) + OUTLIER_DENSITY) * likely
         share = share * blur(share / share.sum(1, keepdim=True) * alpha, AROUND).clamp_min(1e-3)
         share = share / share.sum(1, keepdim=True)
     where = to_box(unit_grid(size, box.device).flatten(1, 2).expand(len(box), -1, -1), box).view(-1, size, size, 2)
-    found = F.grid_sample(share[:, :1], where, "bilinear", "zeros", False)[:, 0] > SURE
+    found = F.grid_sample(share[:, :1], where, "bilinear", "zeros", False)[:, 0] > MIN_SHARE
     of_arms = found.unflatten(0, (len(person), arms))
     s, fraction, _, inside = gather_rows(drawn, FOREARM_PIECES).unbind(2)
     return of_arms & (inside > 0.5) & (fraction.abs() < LOOSE) & (person[:, None, 3] > ON_PERSON)

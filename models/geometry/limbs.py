@@ -42,7 +42,7 @@ from models.geometry.limb_curve import (
     finger_polylines,
     limb_polylines,
 )
-from models.geometry.limb_parts import beside_forearms
+from models.geometry.limb_parts import pixels_of_forearms
 from models.geometry.limb_textures import paint_tiles
 from models.geometry.ribbons import COLUMNS, ROWS, bounding_boxes, draw_ribbons, place_vertices, ribbon_across
 from models.geometry.skin_light import FaceSkin
@@ -163,7 +163,7 @@ def build_limbs(
         behind_torso = F.pad(unseen.repeat_interleave(SEGMENTS_OF_LIMB, 1), (0, shown.shape[1] - 2 * SEGMENTS_OF_LIMB))
         in_picture = in_picture * (1 - behind_torso)
     bare = is_skin(person, skin.colour, head[:, 0], hull)
-    beside = beside_forearms(person, drawn, boxes)
+    beside = pixels_of_forearms(person, drawn, boxes)
     areas = Areas(person[:, 3], head[:, 0], hull, within(inside, size), bare, beside)
     claim = claim_pixels(drawn, areas, body, in_picture, palm_ends(polylines, hands, in_picture))
     if unseen is not None:
@@ -196,8 +196,8 @@ def hand_colours(person: Tensor, visible: Tensor, drawn: Tensor, skin: Tensor) -
     s, fraction = gather_rows(drawn, FOREARM_PIECES)[:, :, :2].unbind(2)
     middle = gather_rows(visible, FOREARM_PIECES) * (s > PALM_FROM) * (fraction.abs() < PALM_MIDDLE)
     middle = torch.cat([middle, middle.amax(1, keepdim=True)], 1)  # (B, 3, S, S): each, and both
-    weight = middle * as_warm_as(person, skin)[:, None] * person[:, None, 3]
-    count, every = weight.sum((2, 3)), middle.sum((2, 3)).clamp_min(1)
+    weight = middle * as_warm_as(person, skin)[:, None]  # of colours that have alpha in them
+    count, every = (weight * person[:, None, 3]).sum((2, 3)), middle.sum((2, 3)).clamp_min(1)
     seen = torch.einsum("bhyx,bcyx->bhc", weight, person[:, :3]) / count.clamp_min(1e-3)[..., None]
     enough = smoothstep(*ENOUGH_SKIN, count / person.shape[-1] ** 2) * smoothstep(*MOSTLY_SKIN, count / every)
     either = torch.lerp(skin[:, None], seen[:, 2:], enough[:, 2:, None])

@@ -69,8 +69,8 @@ def extend(character: Cutout, margins: Margins) -> Cutout:
 
 
 def below_without(foreground: Array, alpha: Array, row: int, cut: NDArray[np.bool_]) -> tuple[Array, Array]:
-    """Colours (S, S, 3) and alpha (S, S) that go on below a row of a canvas anew, without what is at columns (S,) of
-    it: beside that the silhouette ends, behind it colours go on.
+    """Continues a canvas of colours (S, S, 3) and alpha (S, S) below `row` again, without the parts in columns `cut`
+    (S,): at the silhouette's edge it ends there, inside it neighbouring colours fill them.
     """
     return _grow(foreground[:row], alpha[:row], len(alpha) - row, "below", cut)
 
@@ -100,7 +100,7 @@ def _grow(
     across = np.broadcast_to(np.arange(width, dtype=np.float32), (length, width))
     away = np.arange(1, length + 1, dtype=np.float32)[:, None]
     source, more = across.copy(), np.zeros((length, width), np.float32)
-    for first, last in _runs(alpha[-1] > INSIDE):
+    for first, last in runs(alpha[-1] > INSIDE):
         start = None if first == 0 else _edge(alpha, first, -1, longer)
         end = None if last == width - 1 else _edge(alpha, last, 1, longer)
         before, after = _edge_paths(start, end, away, length, side, longer)
@@ -119,7 +119,7 @@ def _without(foreground: Array, alpha: Array, cut: NDArray[np.bool_]) -> tuple[A
     """The last rows of colours (H, W, 3), and alpha (H, W), as if nothing were at columns (W,) of them."""
     alpha, rows = alpha.copy(), foreground[-max(PROFILE_ROWS, round(TEXTURE_SHARE * max(alpha.shape))) :].copy()
     kept = np.flatnonzero(~cut)
-    for first, last in _runs(cut):
+    for first, last in runs(cut):
         beside = [alpha[-1, k] for k in (first - 1, last + 1) if 0 <= k < len(cut)]
         if min(beside) <= INSIDE:
             alpha[-1, first : last + 1] = 0
@@ -129,7 +129,7 @@ def _without(foreground: Array, alpha: Array, cut: NDArray[np.bool_]) -> tuple[A
     return rows, alpha
 
 
-def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
+def runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """First and last index of each run of True."""
     change = np.diff(np.concatenate([[0], mask.astype(np.int8), [0]]))
     return list(zip(np.flatnonzero(change == 1).tolist(), (np.flatnonzero(change == -1) - 1).tolist(), strict=True))
@@ -258,7 +258,7 @@ def _simplified(row: Array, blur: float) -> Array:
         return row
     if blur < KEPT_EDGES_FROM:
         return _blurred_row(row, blur)
-    step = 2  # every other pixel tells enough
+    step = 2  # half the resolution is enough
     small = _blurred_row(row, step / 2)[::step]
     near = np.exp(-0.5 * ((np.arange(len(small))[:, None] - np.arange(len(small))) * step / blur) ** 2)
     guide = _blurred_row(row, blur)[::step]

@@ -38,7 +38,8 @@ FINE_RIM = 1 / 256
 COARSE_RIM = 1 / 100  # around an alpha that is not closed-form
 # What is still the character's beside it on the plate, see `remnants`:
 NEAR_SHARE = 1 / 20  # of the longer side that is looked at around the character, and again beyond that
-EVEN, NOISE = 0.06, 0.01  # deviation from a smooth filling: of a background so even that anything else is seen
+# Deviations from a smooth filling: the largest of a background that counts as even, and the smallest of a remnant.
+EVEN, NOISE = 0.06, 0.01
 MIN_AGREEMENT = 0.8  # intersection over union of fine and coarse matte from which the fine one is plausible
 
 _foreground_lock = threading.Lock()  # numba's simplest threading layer ends the process when it is entered twice
@@ -84,9 +85,10 @@ def near_the_body(alpha: Array, rgb: Array, coarse: CoarseMatte, face: Array) ->
     """Alpha (H, W) that ends, but for the head, where the coarse matte does after its alignment with the picture, and
     where nothing solid is near.
     """
-    whole = coarse.matte if coarse.gaps is None else np.maximum(coarse.matte, coarse.gaps)  # these are solved for
+    # Alpha is solved inside gaps, so they count as the body here.
+    whole = coarse.matte if coarse.gaps is None else np.maximum(coarse.matte, coarse.gaps)
     edge = cv2.dilate((refine_edges(rgb, whole.astype(np.float32)) > BODY).astype(np.float32), disc(BODY_RIM))
-    solid = cv2.morphologyEx((alpha > 1 - BODY).astype(np.float32), cv2.MORPH_OPEN, disc(1))  # specks are nothing
+    solid = cv2.morphologyEx((alpha > 1 - BODY).astype(np.float32), cv2.MORPH_OPEN, disc(1))  # removes specks
     edge = np.minimum(edge, cv2.dilate(solid, disc(2 * BODY_RIM)))
     return np.where(head_region(face, alpha.shape), alpha, np.minimum(alpha, edge)).astype(np.float32)
 

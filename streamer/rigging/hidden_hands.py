@@ -31,9 +31,10 @@ from models.geometry.limb_curve import (
     limb_samples,
     place_on_limb,
 )
+from streamer.rigging.border import runs
 from streamer.rigging.canvas import Array
 from streamer.rigging.finger_outline import MIN_CONFIDENCE, FingerOutlines, finger_shapes, palm_width
-from streamer.rigging.limb_outline import LimbOutlines
+from streamer.rigging.limb_outline import LimbOutlines, limb_corners
 from streamer.tracking.limb_gate import body_size
 from streamer.tracking.motion import CONFIDENCE
 
@@ -135,15 +136,10 @@ def cut_columns(rgb: Array, body: Array, limbs: LimbOutlines, hidden: Array) -> 
     size = rgb.shape[0]
     row = round((float(limbs.inside[3]) + 1) * size / 2)
     shape = np.zeros((size, size), np.uint8)
-    s = limb_samples(torch.device("cpu"))
-    below_elbow = (s > 1).numpy()
+    below_elbow = int((limb_samples(torch.device("cpu")) <= 1).sum())
     for side in np.flatnonzero(hidden):
         line = limb_polylines(torch.from_numpy(body)[None])[0, side]
-        edges = [
-            place_on_limb(line, s, torch.from_numpy(sign * limbs.radii[side, :, number])).numpy()[below_elbow]
-            for number, sign in ((0, -1), (1, 1))
-        ]
-        corners = (np.concatenate([edges[0], edges[1][::-1]]) + 1) * size / 2 - 0.5
+        corners = (limb_corners(line, limbs.radii[side], below_elbow) + 1) * size / 2 - 0.5
         cv2.fillPoly(shape, [np.round(corners).astype(np.int32)], 1)
     before = slice(max(0, row - CUT_ROWS), row)
     cut = shape[before].max(0, initial=0) > 0
@@ -155,8 +151,7 @@ def alike_beside(colours: Array, cut: NDArray[np.bool_], reach: int) -> NDArray[
     than like what lies farther away.
     """
     grown = np.zeros_like(cut)
-    ends = np.flatnonzero(np.diff(np.pad(cut, 1).astype(np.int8)))
-    for first, last in zip(ends[::2], ends[1::2] - 1, strict=True):
+    for first, last in runs(cut):
         own = np.median(colours[first : last + 1], 0)
         for edge, step in ((first, -1), (last, 1)):
             beside = edge + step * np.arange(1, 2 * reach + 1)

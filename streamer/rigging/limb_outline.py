@@ -114,28 +114,33 @@ def past_arms(ratios: Array, expected: Array, polylines: torch.Tensor, shown: Ar
     """Half widths (4, N, 2) over the expected ones (4, N), with those of legs whose outline an arm covers taken from
     beside it: the arm's outline is not theirs. polylines (4, 5, 2), shown (4, 2).
     """
-    ratios, s = ratios.copy(), limb_samples(torch.device("cpu"))
+    ratios = ratios.copy()
     radii = ratios * expected[:, :, None]
 
-    def places(limb: int, side: int, width: float) -> Array:
-        d = (-1 if side == 0 else 1) * width * radii[limb, :, side]
-        return place_on_limb(polylines[limb], s, torch.from_numpy(d.astype(np.float32))).numpy()
-
-    arms = [
-        np.concatenate([places(arm, 0, ARM_MARGIN), places(arm, 1, ARM_MARGIN)[::-1]]).astype(np.float32)
-        for arm in range(LEGS.start)
-        if shown[arm].all()
-    ]
+    arms = [limb_corners(polylines[arm], ARM_MARGIN * radii[arm]) for arm in range(LEGS.start) if shown[arm].all()]
     for leg in range(LEGS.start, LIMBS):
-        for side in (0, 1):
-            edge = places(leg, side, 1.0)
+        for side, edge in enumerate(limb_edges(polylines[leg], radii[leg])):
             covered = np.array(
                 [any(cv2.pointPolygonTest(arm, (float(x), float(y)), False) >= 0 for arm in arms) for x, y in edge]
             )
             if covered.any() and not covered.all():
-                at = np.arange(len(s))
+                at = np.arange(len(covered))
                 ratios[leg, covered, side] = np.interp(at[covered], at[~covered], ratios[leg, ~covered, side])
     return ratios
+
+
+def limb_edges(line: torch.Tensor, radii: Array) -> tuple[Array, Array]:
+    """Where a limb with a polyline (5, 2) and half widths (N, 2) ends at the N samples of s, towards negative and
+    positive d: (N, 2) float32 each.
+    """
+    s, d = limb_samples(torch.device("cpu")), torch.from_numpy(radii.astype(np.float32))
+    return place_on_limb(line, s, -d[:, 0]).numpy(), place_on_limb(line, s, d[:, 1]).numpy()
+
+
+def limb_corners(line: torch.Tensor, radii: Array, start: int = 0) -> Array:
+    """The polygon (2 · (N − start), 2) float32 of the limb's outline, see `limb_edges`, from sample `start` on."""
+    first, second = limb_edges(line, radii)
+    return np.concatenate([first[start:], second[start:][::-1]])
 
 
 def expected_radii(body: Array) -> Array:

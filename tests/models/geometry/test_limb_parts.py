@@ -6,7 +6,7 @@ import torch
 from models.geometry.body import LEFT_ELBOW, LEFT_WRIST
 from models.geometry.grid import unit_grid
 from models.geometry.limb_curve import limb_polylines
-from models.geometry.limb_parts import beside_forearms
+from models.geometry.limb_parts import pixels_of_forearms
 from models.geometry.ribbons import bounding_boxes, draw_ribbons, place_vertices, ribbon_across
 from tests.support.bodies import ARM, RADIUS, SKIN, TORSO, figure_joints, near_bone, outlines
 
@@ -25,7 +25,7 @@ def test_pixels_beside_the_outline_go_with_what_they_look_like(colour: tuple[flo
     person[:3, own] = torch.tensor(ARM if colour == TORSO else colour)[:, None]
     rest = place_vertices(limb_polylines(body), ribbon_across(radii))
     with torch.inference_mode():
-        found = beside_forearms(person[None], draw_ribbons(rest, radii, SIZE), bounding_boxes(rest))[0]
+        found = pixels_of_forearms(person[None], draw_ribbons(rest, radii, SIZE), bounding_boxes(rest))[0]
     middle = (GRID - (elbow + wrist) / 2).norm(dim=-1) < 0.1
     rim = wide & ~near_bone(GRID, elbow, wrist, 1.05 * RADIUS) & middle
     around = ~near_bone(GRID, elbow, wrist, (WIDER + 0.15) * RADIUS) & middle

@@ -14,7 +14,7 @@ from models.geometry.grid import unit_grid
 from models.geometry.guidance import make_guidance
 from models.geometry.limb_curve import LIMB_PIECES
 from models.geometry.limb_motion import BEFORE_ALL, BEHIND_BODY, move_limbs
-from models.geometry.limbs import first_pieces
+from models.geometry.limbs import first_pieces, hand_colours
 from models.geometry.resized_rig import resized_rig
 from models.geometry.retarget import Pose, rest_pose
 from models.geometry.rig import Rig
@@ -54,6 +54,18 @@ def test_a_picture_without_limbs_holds_no_memory_for_them() -> None:
     limbs = drawn_face(64).limbs
     assert all(part.untyped_storage().nbytes() <= 12 for part in limbs)
     assert not limbs.shown.any()
+
+
+def test_the_colour_of_a_hand_is_that_of_pixels_which_are_seen_through() -> None:
+    side, skin = 32, torch.tensor([[0.9, 0.7, 0.6]])
+    own = 0.8 * skin[0]
+    alpha = torch.ones(1, 1, side, side)
+    alpha[..., : side // 2] = 0.6
+    person = torch.cat([own[:, None, None] * alpha, alpha], 1)
+    drawn_pieces = torch.zeros(1, LIMB_PIECES, 4, side, side)
+    drawn_pieces[:, :, 0] = 2.5  # s, in the middle of the hand
+    colours = hand_colours(person, torch.ones(1, LIMB_PIECES, side, side), drawn_pieces, skin)
+    torch.testing.assert_close(colours, own.expand(1, 2, 3))
 
 
 def test_at_rest_limbs_return_the_picture(figure: Rig) -> None:
