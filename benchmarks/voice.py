@@ -36,7 +36,7 @@ from benchmarks.streaming.voice_delay import summarise
 from benchmarks.streaming.voice_session import speech_of, watch_voice
 from models.voice.log_mel import SAMPLE_RATE, STEP
 from models.voice.mouth_shapes import JAW, LIPS_TOUCH, SHAPES, lip_parting
-from models.voice.voice_net import VoiceNet, read_face, said
+from models.voice.voice_net import VoiceNet, aligned, read_face
 from models.voice.weights import load
 from streamer.runtime.native_logs import filter_native_logs
 from streamer.sources.voice_motion import WEIGHTS, Voice
@@ -98,7 +98,7 @@ def score_synthetic(network: VoiceNet, code: str, voices: str, count: int, seed:
     for recording in (recording_of(utterance, random) for utterance in spoken):
         with torch.inference_mode():
             out, _ = network(torch.from_numpy(recording.features)[None], network.first_state())
-        out, truth = said(out, torch.from_numpy(recording.face)[None])
+        out, truth = aligned(out, torch.from_numpy(recording.face)[None])
         raw.append(out[0])
         face.append(truth[0])
     return channel_scores(torch.cat(raw), torch.cat(face))

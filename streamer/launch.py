@@ -143,6 +143,7 @@ def make_engine(
     lines.begin("drawing a first frame", 3, compiled_words)
     pipeline.warm_up(avatar)
     lines.line("warm; compiled for this machine, the next start is quicker" if compiled_functions() else "warm")
+    gc.collect()
     gc.freeze()  # a full collection would look at all that is imported and prepared, .2 s in which nothing is drawn
     lines.begin("opening the page")
     pictures = PictureProcess()

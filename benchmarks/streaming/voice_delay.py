@@ -2,8 +2,8 @@
 
 Three curves are compared on one clock: how far the lips part by the voice network for the sound as it left the
 microphone, how far they do in the frames that arrive, and the sound that comes back. How far they do in a frame is
-told twice: by a face mesh that looks at it, which errs by a frame at every other opening, and by the moment of the
-voice that the server drew it from, which does not. The renderer keeps nothing of one frame's face for the next.
+measured in two ways: by a face mesh that looks at it, which errs by a frame at every other opening, and by the moment
+of the voice that the server drew it from, which does not. The renderer keeps nothing of one frame's face for the next.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LEAST_RISE = 0.06  # eye distances by which lips part in an opening that is look
 REST_S, RISE_S = 0.16, 0.3  # before and after the middle of an opening, in which its least and its largest are
 MAX_DELAY_S, DELAY_STEP_S = 0.8, 0.005
 MAX_BEGIN_S = 10.0  # of a voice after its sound, in which its network is made
-LEAST_LIKENESS = 0.7  # correlation of lips in frames with those of the sound, beside mesh, eyes and head
+LEAST_LIKENESS = 0.7  # correlation of lips in frames and in the sound, below which the frames show something else
 STILL = 1e-4  # eye distances: deviation of lips that do not move
 STAGES = ("sound age", "queue age", "draw", "encode", "total")  # of the server, of which a delay is made
 PIECE_S = 0.3  # of returned sound whose delay is measured at once; while it changes, sound is played faster or slower

@@ -9,6 +9,7 @@ from kernels.eyeballs.eyeballs import Eyeballs
 from kernels.eyeballs.reference import MIN_OPENED, SOFT_BORDER_GAIN
 from kernels.sampling.numba_kernel import ONE, ZERO, compiled, part
 from kernels.sampling.numba_plane import sample_inside
+from kernels.sampling.numba_runs import count_above_zero
 from kernels.tape.opaque import recorded_whole
 
 MIN_OPENED32, GAIN = np.float32(MIN_OPENED), np.float32(SOFT_BORDER_GAIN)
@@ -32,19 +33,10 @@ def add_eyeballs(  # type: ignore[no-untyped-def]
     """One picture, with the arguments of `draw_eyeballs`. out: (2, n, n), a copy of the flow."""
     for eye in range(opened.shape[0]):
         for y in range(opened.shape[1]):
-            if is_any_opened(opened[eye, y]):
+            if count_above_zero(opened[eye, y]) > 0:
                 add_row(
                     flow, opened[eye], taken[0], now[eye], rest[eye], to_rest, shown[eye], focus, share, box, y, out
                 )
-
-
-@part
-def is_any_opened(opened):  # type: ignore[no-untyped-def]
-    """Whether any cell of a row (n,) is open."""
-    cells = 0  # counted, since that is vectorised, and leaving the loop is not
-    for x in range(opened.shape[0]):
-        cells += opened[x] > ZERO
-    return cells > 0
 
 
 @part
@@ -60,8 +52,8 @@ def add_row(flow, opened, taken, now, rest, to_rest, shown, focus, share, box, y
         across = u - now[0]
         there_x = to_rest[0, 0] * across + to_rest[0, 1] * down + rest[0]
         there_y = to_rest[1, 0] * across + to_rest[1, 1] * down + rest[1]
-        seen = sample_inside(shown, (there_x - focus[0]) / focus[2], (there_y - focus[1]) / focus[2]) * share
-        own = min(max(GAIN * seen / max(opened[y, x], MIN_OPENED32), ZERO), ONE)
+        shown_there = sample_inside(shown, (there_x - focus[0]) / focus[2], (there_y - focus[1]) / focus[2]) * share
+        own = min(max(GAIN * shown_there / max(opened[y, x], MIN_OPENED32), ZERO), ONE)
         weight = opened[y, x] * own * (ONE - taken[y, x])
         out[0, y, x] += weight * (there_x - u - flow[0, y, x])
         out[1, y, x] += weight * (there_y - v - flow[1, y, x])

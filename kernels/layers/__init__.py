@@ -12,8 +12,6 @@ from kernels.layers import reference
 
 __all__ = ["lay_between", "lay_over"]
 
-__all__ = ["lay_between", "lay_over"]
-
 
 def lay_over(colours: Tensor, above: Tensor, backend: str = "auto") -> Tensor:
     """Opaque colours (B, 3, S, S) under an image `above` (B, 4, S, S), premultiplied RGB and alpha: (B, 3, S, S).

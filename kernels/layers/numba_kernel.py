@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from kernels.sampling.numba_kernel import ONE, ZERO, compiled
+from kernels.sampling.numba_kernel import ONE, compiled
+from kernels.sampling.numba_runs import count_above_zero
 
 ALPHA = 3  # channel
 
@@ -28,7 +29,7 @@ def lay_between(picture: Tensor, behind: Tensor, before: Tensor) -> None:
 def lay_picture_over(colours, above, out):  # type: ignore[no-untyped-def]
     """One picture: colours (3, S, S), above (4, S, S), out (3, S, S)."""
     for y in range(out.shape[1]):
-        covered = is_any_covered(above[ALPHA, y])
+        covered = count_above_zero(above[ALPHA, y]) > 0
         for c in range(3):
             if covered:
                 cover_row(colours[c, y], above[c, y], above[ALPHA, y], out[c, y])
@@ -41,20 +42,11 @@ def lay_picture_between(picture, behind, before):  # type: ignore[no-untyped-def
     """One picture (4, S, S), in place; behind, before: (4, S, S)."""
     for y in range(picture.shape[1]):
         alpha = picture[ALPHA, y]
-        if is_any_covered(behind[ALPHA, y]):
+        if count_above_zero(behind[ALPHA, y]) > 0:
             cover_row(alpha, behind[ALPHA, y], behind[ALPHA, y], alpha)
-        if is_any_covered(before[ALPHA, y]):
+        if count_above_zero(before[ALPHA, y]) > 0:
             for c in range(4):
                 cover_row(picture[c, y], before[c, y], before[ALPHA, y], picture[c, y])
-
-
-@compiled
-def is_any_covered(alpha):  # type: ignore[no-untyped-def]
-    """Whether any alpha of a row is not 0."""
-    covered = 0
-    for x in range(alpha.shape[0]):
-        covered += alpha[x] != ZERO
-    return covered > 0
 
 
 @compiled

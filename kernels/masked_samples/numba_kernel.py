@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from kernels.sampling.numba_kernel import ONE, ZERO, cell_pair, compiled, part
+from kernels.sampling.numba_runs import count_above_zero
 from kernels.tape.opaque import recorded_whole
 
 
@@ -28,17 +29,8 @@ def sample_pixels(maps: Tensor, place: Tensor, wanted: Tensor) -> Tensor:
 def sample_picture(cells, place, wanted, out):  # type: ignore[no-untyped-def]
     """One picture (h, w, C) into out (C, n, m), which holds 0. place: (n, m, 2); wanted: (n, m)."""
     for y in range(wanted.shape[0]):
-        if is_any_wanted(wanted[y]):
+        if count_above_zero(wanted[y]) > 0:
             sample_row(cells, place[y], wanted[y], y, out)
-
-
-@part
-def is_any_wanted(wanted):  # type: ignore[no-untyped-def]
-    """Whether any share of a row (m,) is above 0."""
-    found = 0  # counted, since that is vectorised, and leaving the loop is not
-    for x in range(wanted.shape[0]):
-        found += wanted[x] > ZERO
-    return found > 0
 
 
 @part

@@ -6,6 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from kernels.sampling.numba_kernel import ONE, ZERO, compiled, part
+from kernels.sampling.numba_runs import count_above_zero
 from kernels.tape.opaque import recorded_whole
 
 BLOCK = 32  # columns
@@ -33,8 +34,8 @@ def continue_maps(maps, covered, reach, out):  # type: ignore[no-untyped-def]
 def continue_rows(maps, covered, reach, columns, counts, sums, out):  # type: ignore[no-untyped-def]
     """`continue_maps`. columns: two arrays (n + 2 · reach,) of 0, and counts, sums: (n,), all of which are overwritten.
 
-    How many cells of each column are covered is told by one row more and one less than for the row before; all else is
-    computed in the blocks of columns that the outline passes.
+    Covered cells are counted for each column in a sliding window of 2 · reach + 1 rows: from row to row one row is
+    added and one subtracted. All else is computed in the blocks of columns that the outline passes.
     """
     heights, values = columns
     size, window = covered.shape[0], 2 * reach + 1
@@ -90,15 +91,6 @@ def add_row(values, sums):  # type: ignore[no-untyped-def]
     """Add the values of a row (n,)."""
     for x in range(sums.shape[0]):
         sums[x] += values[x]
-
-
-@part
-def count_above_zero(values):  # type: ignore[no-untyped-def]
-    """How many of a row (n,) are above 0."""
-    found = 0
-    for x in range(values.shape[0]):
-        found += values[x] > ZERO
-    return found
 
 
 @part

@@ -99,6 +99,7 @@ def mix_rows(above, below, weight, out):  # type: ignore[no-untyped-def]
 @part
 def cell_pair(position, side):  # type: ignore[no-untyped-def]
     """The two of `side` cells around a position in −1..1, and the distance 0..1 from the first of them."""
-    at = min(max(((position + ONE) * side - ONE) * HALF, np.float32(0)), np.float32(side - 1))
+    at = min(((position + ONE) * side - ONE) * HALF, np.float32(side - 1))
+    at = at if at > ZERO else ZERO  # also where it is NaN
     first = np.int32(at)
     return first, min(first + 1, side - 1), at - np.float32(first)

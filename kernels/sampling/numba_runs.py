@@ -13,11 +13,11 @@ BLOCK = 32  # pixels
 def span_above_zero(shares):  # type: ignore[no-untyped-def]
     """The first pixel of a row (S,) with a share above 0, and the one after the last; both the row's end if none."""
     first, last = 0, shares.shape[0]
-    while first + BLOCK <= last and not is_any_above_zero(shares, first):
+    while first + BLOCK <= last and count_above_zero(shares[first : first + BLOCK]) == 0:
         first += BLOCK
     while first < last and not shares[first] > ZERO:
         first += 1
-    while first <= last - BLOCK and not is_any_above_zero(shares, last - BLOCK):
+    while first <= last - BLOCK and count_above_zero(shares[last - BLOCK : last]) == 0:
         last -= BLOCK
     while first < last and not shares[last - 1] > ZERO:
         last -= 1
@@ -52,12 +52,14 @@ def end_of_ones(shares, begin, stop):  # type: ignore[no-untyped-def]
 
 
 @part
-def is_any_above_zero(shares, begin):  # type: ignore[no-untyped-def]
-    """Whether a block from `begin` on has a share above 0."""
+def count_above_zero(shares):  # type: ignore[no-untyped-def]
+    """How many of a row (n,) are above 0: even whether any is takes less time so, since leaving a loop early cannot be
+    vectorised.
+    """
     above = 0
-    for x in range(BLOCK):  # counted, since that is vectorised, and leaving the loop is not
-        above += shares[begin + x] > ZERO
-    return above > 0
+    for x in range(shares.shape[0]):
+        above += shares[x] > ZERO
+    return above
 
 
 @part

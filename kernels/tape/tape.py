@@ -74,7 +74,9 @@ class Tape:
         _Builder(self, recorder, own, list(results)).build()
 
     def __call__(self, *inputs: Tensor) -> list[Tensor]:
-        """The results for these inputs. Raises ValueError for other shapes than those of the recording."""
+        """The results for these inputs. Raises ValueError for another number of them than was recorded, and for other
+        shapes or types of inputs that the program reads.
+        """
         if len(inputs) != len(self._shapes):
             raise ValueError(f"{len(self._shapes)} inputs were recorded, got {len(inputs)}")
         with self._lock:
@@ -282,7 +284,8 @@ class _Builder:
                 if value.stride() != strides:
                     kept = torch.empty_strided(value.shape, strides)
                     value = kept.copy_(value)
-                slot.fill(table, value)
+                if slot.is_needed:
+                    slot.fill(table, value)
 
         return run
 

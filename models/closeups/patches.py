@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -34,6 +33,7 @@ from models.closeups.mouth import stretch_driver_mouth, tint_driver_mouth
 from models.closeups.teeth import weighted_mean
 from models.closeups.window import MOUTH_VIEW, Window, window_fade
 from models.geometry.grid import smoothstep, unit_grid
+from models.halves import halves
 
 # A mouth without teeth: its lightness inside over that of its darkest stroke, a mean weighted by the exponential of
 # minus so much times the lightness 0..1; and by how much its opening has grown, of the window, before it is drawn.
@@ -72,9 +72,6 @@ class Patch:
     window: Window
     edit: CloseupEdit
     is_solid: bool = False
-
-
-Halved = TypeVar("Halved", Window, CloseupEdit)
 
 
 def make_patches(
@@ -220,13 +217,6 @@ def influence(closeup: CloseupInput) -> Tensor:
     near = F.max_pool2d(F.avg_pool2d(closeup.maps[:, ALL_RINGS].amax(1, keepdim=True), 4), 5, 1, 2)
     near = F.interpolate(near, size=(side, side), mode="bilinear", align_corners=False)
     return near.clamp(0, 1) * window_fade(unit_grid(side, near.device))
-
-
-def halves(pair: Halved) -> tuple[Halved, Halved]:
-    """The two halves of a dataclass of tensors whose batch holds right eyes, then left ones."""
-    parts = [getattr(pair, f.name).chunk(2) for f in fields(pair)]
-    right, left = (type(pair)(*(part[k] for part in parts)) for k in (0, 1))
-    return right, left
 
 
 def apply_edit(closeup: CloseupInput, edit: CloseupEdit, picture: Tensor) -> tuple[Tensor, Tensor]:

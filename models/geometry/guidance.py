@@ -60,10 +60,11 @@ SHOWN_LIP_GAP = (0.1, 0.6)  # lip gap in the picture over that now: it shows non
 
 
 class Silhouette(NamedTuple):
-    """Where the person is on B focus boxes, (B, ·, G, G), 0..1 but for the flow.
+    """Where the person is on B focus boxes, (B, ·, G, G).
 
-    reached: 1, where the grid mesh is, with its gaps closed. flow: 2, of the head's surface, canvas units. charted: 1,
-    its share that is drawn from the chart. covered: 1, 0 or 1, where it is.
+    reached (1 channel, 0..1): where the grid mesh is, with its gaps closed. flow (2 channels, canvas units): of the
+    head's surface. charted (1 channel, 0..1): its share that is drawn from the chart. covered (1 channel, 0 or 1):
+    where it is.
     """
 
     reached: Tensor
@@ -173,7 +174,7 @@ def follow_head(rig: Rig, pose: Pose) -> Tensor:
 
 
 def person_alpha(rig: Rig, guidance: Guidance) -> Tensor:
-    """The person's coverage of the focus box, (B, 1, G, G), 0..1, which the network alone sees."""
+    """The person's coverage of the focus box, (B, 1, G, G), 0..1, an input of the network alone."""
     where, planes = guidance.silhouette, box_planes(guidance.box, GUIDE_SIDE)
     behind = sample_planes(rig.body_matte, planes + guidance.outer_flow) * where.reached
     on_picture = sample_planes(rig.matte, planes + where.flow)
@@ -272,8 +273,8 @@ def draw_behind(
 
 
 def canvas_flow(rig: Rig, pose: Pose, vertices: Tensor, behind: Behind) -> Tensor:
-    """The flow of the canvas (B, 2, G, G) with the head's surface, vertices (B, V, 3). It is seen beyond the focus box
-    alone, where no eye is.
+    """The flow of the canvas (B, 2, G, G) with the head's surface, vertices (B, V, 3). Only its part outside the
+    focus box is drawn, where no eye is.
     """
     blend, flow, _ = draw_surface(rig, pose, vertices, canvas_box(rig.focus), 1).split([1, 2, 1], 1)
     return torch.lerp(behind.flow, flow, blend.clamp(0, 1))

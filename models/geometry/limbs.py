@@ -229,7 +229,7 @@ def arms_behind(drawn: Tensor, alpha: Tensor, unseen: Tensor) -> Tensor:
 
 
 def channels_last(limbs: Limbs) -> Limbs:
-    """The limbs with the channels of their tiles last in memory, as `draw_tiles` takes them on a CPU without a copy."""
+    """The limbs with the channels of their tiles last in memory, which `packed_texels` and Triton read fastest."""
     return limbs._replace(tiles=limbs.tiles.permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3))
 
 

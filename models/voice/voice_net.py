@@ -16,8 +16,10 @@ from torch import Tensor, nn
 from models.voice.log_mel import FEATURES, STEP_S
 from models.voice.mouth_shapes import CHANNELS, LIPS_TOUCH, NOD, SHAPES, SPEECH, close_lips
 
-LOOK_AHEAD_S = 0.06  # may be between two steps: what is to be said is interpolated, see `said`
-LOOK_AHEAD = math.ceil(round(LOOK_AHEAD_S / STEP_S, 6))  # steps after which a moment has been said
+LOOK_AHEAD_S = 0.06  # may be between two steps: what is to be said is interpolated, see `aligned`
+LOOK_AHEAD = math.ceil(
+    round(LOOK_AHEAD_S / STEP_S, 6)
+)  # whole steps of output to drop before the first moment is described
 TOUCH_CENTRE, TOUCH_SLOPE = 0.45, 3.0  # probability of touching lips above which they do, and how abruptly
 
 
@@ -82,7 +84,7 @@ class VoiceNet(nn.Module):
         return self.head(F.silu(x)).transpose(1, 2), tuple(after)  # (B, T, CHANNELS)
 
 
-def said(raw: Tensor, face: Tensor) -> tuple[Tensor, Tensor]:
+def aligned(raw: Tensor, face: Tensor) -> tuple[Tensor, Tensor]:
     """Outputs (B, T - LOOK_AHEAD, C) of the network, and the faces that these describe, of one recording. raw: all of
     its outputs (B, T, C). face: (B, T, C) at the end of each step.
     """

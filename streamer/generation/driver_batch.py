@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
@@ -14,6 +14,7 @@ import torch
 from models.geometry.keep_in_frame import FrameBounds
 from models.geometry.offsets import Offsets
 from models.geometry.retarget import Strength
+from models.halves import halves
 from models.motion import Driver
 from streamer.generation.controls import Controls
 from streamer.generation.transfer import upload
@@ -96,19 +97,12 @@ def to_driver(motions: Sequence[Motion], device: torch.device | str, mirrored: S
         raise ValueError("motions differ in what they measure")
     # All in one tensor, which is uploaded once: dozens of small ones cost more than retargeting.
     values = np.concatenate([part.ravel() for row in rows for part in row], dtype=np.float32).reshape(len(rows), -1)
-    for row, is_mirrored in zip(values, mirrored, strict=False):
+    for row, is_mirrored in zip(values, mirrored or [False] * len(values), strict=True):
         if is_mirrored:
             source, sign = _mirror(shapes)
             row[:] = row[source] * sign
     parts = upload(torch.from_numpy(values), torch.device(device)).split([math.prod(shape) for shape in shapes], 1)
     return Driver(*(part.view(-1, *shape) for part, shape in zip(parts, shapes, strict=True)))
-
-
-def halves(drivers: Driver) -> tuple[Driver, Driver]:
-    """The first and the second half of a batch."""
-    parts = [getattr(drivers, part.name) for part in fields(drivers)]
-    half = len(drivers.face) // 2
-    return Driver(*(part[:half] for part in parts)), Driver(*(part[half:] for part in parts))
 
 
 def _parts_of(motion: Motion) -> tuple[np.ndarray, ...]:

@@ -102,7 +102,8 @@ class Generator(Protocol):
 
     def at_rest(self, reference: Reference, rig: Rig, pose: Pose, guidance: Guidance) -> Sequence[Prediction | None]:
         """Predictions that change nothing, one in each form that those of the picture's frames have on a CPU, so that
-        what is drawn of them can be recorded before.
+        what is drawn of them can be recorded before. Networks in torch give [None]: their maps are recorded in their
+        first frame.
         """
         ...
 

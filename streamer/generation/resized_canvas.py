@@ -32,20 +32,29 @@ class ResizedCanvas:
 
     def __init__(self, make: Callable[[Rig, int], Rig] = packed_on) -> None:
         self._make = make
-        self._made: tuple[Rig, Rig] | None = None  # a whole rig, and what was made of it last
-        self._failed: tuple[Rig, int] | None = None
+        self._lock = threading.Lock()  # guards the four below
+        self._whole: Rig | None = None  # that was asked for last
+        self._side = 0  # likewise
+        self._made: Rig | None = None  # of this whole rig, last
+        self._failed_side: int | None = None  # that could not be made of it, or is being made
         self._thread: threading.Thread | None = None
 
     def rig(self, whole: Rig, side: int) -> Rig:
-        """What of a rig is drawn by the next frame if its canvas may have `side` pixels a side."""
-        if side == whole.size:
-            self._made = None
-            return whole
-        made = None if self._made is None or self._made[0] is not whole else self._made[1]
+        """The rig that the next frame is drawn from, where the canvas should have `side` pixels a side."""
         is_busy = self._thread is not None and self._thread.is_alive()
-        if (made is None or made.size != side) and not is_busy and self._failed != (whole, side):
-            self._thread = threading.Thread(target=self._resize, args=(whole, side), name="canvas")
-            self._thread.start()
+        with self._lock:
+            if whole is not self._whole:
+                self._whole, self._made, self._failed_side = whole, None, None
+            self._side = side
+            if side == whole.size:
+                self._made = None
+                return whole
+            made = self._made
+            is_missing = (made is None or made.size != side) and self._failed_side != side
+            if is_missing and not is_busy:
+                self._failed_side = side
+                self._thread = threading.Thread(target=self._resize, args=(whole, side), name="canvas")
+                self._thread.start()
         return whole if made is None else made
 
     def wait(self) -> None:
@@ -55,7 +64,11 @@ class ResizedCanvas:
 
     def _resize(self, whole: Rig, side: int) -> None:
         try:
-            self._made = whole, self._make(whole, side)
+            made = self._make(whole, side)
         except (RuntimeError, MemoryError) as error:  # of torch, where memory is short
-            self._failed = whole, side
             _log.warning("The canvas stays as large as it is, since no smaller one could be made: %s", error)
+            return
+        with self._lock:
+            if self._whole is whole:
+                self._failed_side = None
+                self._made = None if self._side == whole.size else made

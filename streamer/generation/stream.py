@@ -42,11 +42,13 @@ class Stream:
         """How much computing the next frames may cost. A smaller canvas comes some frames later, see `ResizedCanvas`;
         frames without a layout are not scaled back, and have one canvas.
         """
-        for each in (self, *self.parts):
+        for each in self.parts or (self,):
             each.state.effort = effort
             whole = each.avatar.rig
             share = 1.0 if each.avatar.layout is None else effort.canvas_share
             each._canvas = whole, each.canvases.rig(whole, round(whole.size * share))
+        if self.parts:  # a scene's avatar and state are those of its first character
+            self._canvas = self.parts[0]._canvas
 
     def background(
         self, controls: Controls, backdrop: Backdrop | None = None, seconds: float = 0.0

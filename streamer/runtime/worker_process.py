@@ -150,7 +150,9 @@ def _serve(pipe: Connection, make: Callable[[], Any], name: str, server: int | N
         watch_parent()
     else:
         fork_server.leave(server, pipe.send)
-    gc.freeze()  # a full collection would look at all that is imported, .1 s in which no call is answered
+    # A full collection would look at all that is imported, .1 s in which no call is answered. What is garbage by now
+    # stays, too.
+    gc.freeze()
     served = make()
     for method, arguments in iter(partial(_next_call, pipe), None):
         pipe.send(getattr(served, method)(*arguments))

@@ -36,6 +36,12 @@ def test_wanted_pixels_are_samples_of_each_batch_and_others_are_0(backend: str) 
     assert not found[~shown].any() and shown.any() and not shown.all()
 
 
+def test_places_that_are_not_finite_are_read_within_the_maps() -> None:
+    maps, place, wanted = given(1, 1)
+    place[:, 0], place[:, 1], place[:, 2] = float("nan"), float("inf"), float("-inf")
+    assert sample_where(maps, place, wanted, "numba").shape == (1, 5, 7, 11)
+
+
 def test_places_and_shares_that_do_not_fit_are_refused() -> None:
     maps, place, wanted = given(2, 2)
     for others in ((maps, place[:3], wanted[:3]), (maps, place, wanted[:, :, :5])):

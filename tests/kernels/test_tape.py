@@ -1,5 +1,6 @@
 """Functions that run as recorded programs give what torch gives."""
 
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -208,6 +209,22 @@ def test_kernels_are_called_with_the_values_of_now() -> None:
         for mine, theirs in zip(tape(value), function(value), strict=True):
             torch.testing.assert_close(mine, theirs)
     assert tape.calls == ["outer_square"]
+
+
+unread: list[weakref.ref[Tensor]] = []
+
+
+@recorded_whole
+def twice_and_thrice(a: Tensor) -> tuple[Tensor, Tensor]:
+    """A kernel of whose results the second is followed."""
+    twice, thrice = a * 2, a * 3
+    unread.append(weakref.ref(thrice))
+    return twice, thrice
+
+
+def test_what_a_kernel_returns_and_nothing_reads_is_not_kept() -> None:
+    tape = Tape(lambda a: [twice_and_thrice(a)[0] + 1], [torch.zeros(3)])
+    assert tape(torch.ones(3))[0].tolist() == [3, 3, 3] and unread[-1]() is None
 
 
 def branching(a: Tensor) -> list[Tensor]:

@@ -23,9 +23,9 @@ from tests.support.fakes import FakeAvatar, FakePipeline, FakeTracker
 TIMEOUT_S = 20.0
 
 
-def until(true: Callable[[], bool], what: str) -> None:
-    """Wait until a condition holds; fails after TIMEOUT_S. what: for the message."""
-    deadline = time.monotonic() + TIMEOUT_S
+def until(true: Callable[[], bool], what: str, timeout_s: float = TIMEOUT_S) -> None:
+    """Wait until a condition holds; fails after timeout_s. what: for the message."""
+    deadline = time.monotonic() + timeout_s
     while not true():
         assert time.monotonic() < deadline, f"{what} did not happen"
         time.sleep(0.005)

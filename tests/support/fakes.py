@@ -252,11 +252,13 @@ class FakeTracker:
     """Returns the mean brightness of the camera frame in `hands[0, 0, 0]`.
 
     delay: duration of a frame, seconds. fail_at: index of the frame at which `track` raises RuntimeError.
+    answers_soon: whether `idle_soon` has an answer.
     """
 
-    def __init__(self, delay: float = 0.0, fail_at: int | None = None) -> None:
+    def __init__(self, delay: float = 0.0, fail_at: int | None = None, answers_soon: bool = True) -> None:
         self.delay = delay
         self.fail_at = fail_at
+        self.answers_soon = answers_soon
         self.tracked = 0
         self.idled = 0
         self.calibrated = 0
@@ -277,8 +279,8 @@ class FakeTracker:
         self.idled += 1
         return TrackedMotion(replace(NEUTRAL, captured=now), NEUTRAL, "lost", 0.0)
 
-    def idle_soon(self, now: float) -> TrackedMotion:
-        return self.idle(now)
+    def idle_soon(self, now: float) -> TrackedMotion | None:
+        return self.idle(now) if self.answers_soon else None
 
     def look_for(self, wanted: Wanted) -> None:
         self.wanted, self.shown = wanted, wanted.shown[0]

@@ -21,7 +21,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from models.voice.log_mel import BANDS, FEATURES, FLOOR, MEAN, SPREAD, STEP_S
 from models.voice.mouth_shapes import JAW, LIPS_TOUCH, NOD, SHAPES, SPEECH, lip_parting
-from models.voice.voice_net import VoiceNet, read_face, said
+from models.voice.voice_net import VoiceNet, aligned, read_face
 from models.voice.weights import load, save
 from training.voice.make_data import CHANNELS, Recording, load_shard
 
@@ -123,9 +123,9 @@ def losses(raw: Tensor, face: Tensor) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def later_said(teacher: VoiceNet, features: Tensor, steps: float) -> Tensor:
-    """Faces (B, T - 1, CHANNELS) that are so many steps, 0..1, after those that a network says of features
-    (B, T, FEATURES): what one that looks ahead by so much less should say.
+def teacher_faces(teacher: VoiceNet, features: Tensor, steps: float) -> Tensor:
+    """Faces (B, T - 1, CHANNELS) that are so many steps, 0..1, after those that a network makes of features
+    (B, T, FEATURES): what one that looks ahead by so much less should make of them.
     """
     raw, _ = teacher(features, teacher.first_state(len(features)))
     face = torch.cat([raw[..., :LIPS_TOUCH], torch.sigmoid(raw[..., LIPS_TOUCH:])], -1)
@@ -143,7 +143,7 @@ def correlations(network: VoiceNet, recordings: list[Recording]) -> dict[str, fl
     for each in recordings:
         with torch.inference_mode():
             raw, _ = network(torch.from_numpy(each.features)[None], network.first_state())
-        out, face = said(raw, torch.from_numpy(each.face)[None])
+        out, face = aligned(raw, torch.from_numpy(each.face)[None])
         read.append(out[0])
         true.append(face[0])
     raw, face = torch.cat(read), torch.cat(true)
@@ -218,10 +218,10 @@ def train(
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(max(step / steps, spent / (minutes * 60)), step, rate)
         features, face = example_batch(recordings, random)
-        face = face if teacher is None else later_said(teacher, features, follow_s / STEP_S)
+        face = face if teacher is None else teacher_faces(teacher, features, follow_s / STEP_S)
         with torch.autocast("cpu", torch.bfloat16):  # 1.8 times as fast where the processor has it; losses stay exact
             raw, _ = network(features, network.first_state(BATCH))
-        terms = losses(*said(raw.float(), face)) if teacher is None else losses(raw.float()[:, :-1], face)
+        terms = losses(*aligned(raw.float(), face)) if teacher is None else losses(raw.float()[:, :-1], face)
         optimiser.zero_grad()
         torch.stack(list(terms.values())).sum().backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), MAX_GRADIENT_NORM)
@@ -231,8 +231,8 @@ def train(
         for name, term in terms.items():
             means[name] = means.get(name, term.item()) * 0.95 + term.item() * 0.05
         if step % LOG_STEPS == 0:
-            told = " ".join(f"{name} {value:.4f}" for name, value in means.items())
-            logging.info("step %d, %.0f s, %d recordings: %s", step, spent, len(recordings), told)
+            figures = " ".join(f"{name} {value:.4f}" for name, value in means.items())
+            logging.info("step %d, %.0f s, %d recordings: %s", step, spent, len(recordings), figures)
         if step % SAVE_STEPS == 0:
             _store(out, network, average, optimiser, step, spent, unheard)
     _store(out, network, average, optimiser, step, spent, unheard)
@@ -282,6 +282,8 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
+    if not 0 < given.follow_s <= STEP_S:
+        parser.error(f"--follow-s must be above 0 and at most one step, {STEP_S}")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(1)
     given.out.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,8 @@ from models.geometry.topology import LOWER_LIP_INNER
 from streamer.engine import camera_silence, tracking_loop
 from streamer.engine.draw_schedule import DrawSchedule
 from streamer.engine.engine import Engine
+from streamer.engine.tracking_loop import TrackingLoop
+from streamer.engine.voice_frames import IDLE_HELD_S
 from streamer.frames import CameraFrame
 from streamer.generation.controls import Controls
 from streamer.runtime.sound_feed import SoundFeed
@@ -261,3 +263,25 @@ def test_a_voice_alone_awaits_its_next_words(monkeypatch: pytest.MonkeyPatch, aw
             return len(said) > 6 and session.speaks_unseen is (awaited_s > 1)
 
         until(pauses, "the pause")
+
+
+def test_a_voice_holds_an_idle_motion_while_the_trackers_process_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, tracker, idled = [100.0], FakeTracker(answers_soon=False), []
+    clock = SimpleNamespace(monotonic=lambda: now[0], perf_counter=time.perf_counter)
+    monkeypatch.setattr(tracking_loop, "time", clock)
+    engine = Engine(FakePipeline(size=32), FakeTracker)
+    session = engine.admit(FakeAvatar(32, 32), Controls(), print)  # type: ignore[arg-type]  # never started
+    loop = TrackingLoop(session, tracker, DrawSchedule())
+    for begun_s in (0.0, 0.1, 0.2, 0.1 + IDLE_HELD_S):
+        now[0], session.speaks_unseen = 100 + begun_s, True
+        kept = loop._idle
+        loop._idle = loop._idle_ahead()
+        assert loop._idle is kept
+        move = loop._next_move()
+        assert move.mover == "idle" and move.tracked.motion.captured == now[0]
+        idled.append(tracker.idled)
+    assert idled == [1, 1, 1, 2]
+    engine.leave(session)
+    engine.close()

@@ -21,6 +21,7 @@ from streamer.generation.kernel_compilation import KernelCompilation
 from tests.support.engines import until
 
 ROOT = Path(__file__).resolve().parents[3]
+START_TIMEOUT_S = 120.0
 DRAW = """
 import sys
 from dataclasses import replace
@@ -74,8 +75,17 @@ class Work:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first process waits for the fork server, which imports torch: on a busy machine for longer than a server
+    waits.
+    """
+    monkeypatch.setattr(module, "LONGEST_WAIT_S", 600.0)
+    monkeypatch.setattr(module, "STILL_TIMEOUT_S", 600.0)
+
+
 def process_of(file: Path) -> psutil.Process:
-    until(file.exists, "the work")
+    until(file.exists, "the work", START_TIMEOUT_S)
     return psutil.Process(int(file.read_text()))
 
 
@@ -115,7 +125,7 @@ def test_nobody_waits_for_a_process_that_stands_still_or_died(
     tmp_path: Path, then: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = compilation(tmp_path / "done", then)
-    until((tmp_path / "done").exists, "the work")
+    until((tmp_path / "done").exists, "the work", START_TIMEOUT_S)
     monkeypatch.setattr(module, "STILL_TIMEOUT_S", 0.2)
     made.wait()
     assert not psutil.pid_exists(int((tmp_path / "done").read_text()))

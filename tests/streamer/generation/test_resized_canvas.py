@@ -1,7 +1,9 @@
 """A smaller canvas is made beside the frames, which go on with the one before."""
 
+import gc
 import logging
 import threading
+import weakref
 
 import pytest
 import torch
@@ -61,6 +63,44 @@ def test_a_canvas_that_cannot_be_made_is_tried_once_and_logged(whole: Rig, caplo
             assert canvases.rig(whole, 32) is whole
             canvases.wait()
     assert calls == [32] and "no smaller one could be made: no memory" in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_canvas_whose_making_breaks_is_tried_once(whole: Rig) -> None:
+    calls = []
+
+    def make(rig: Rig, side: int) -> Rig:
+        calls.append(side)
+        raise ValueError("broken")
+
+    canvases = ResizedCanvas(make)
+    for side in (32, 32, 48, 48):
+        assert canvases.rig(whole, side) is whole
+        canvases.wait()
+    assert calls == [32, 48]
+
+
+@pytest.mark.parametrize("is_swapped", [False, True])
+def test_a_canvas_that_nobody_wants_any_more_is_not_kept(whole: Rig, is_swapped: bool) -> None:
+    """The picture is another one, or drawn whole again, before the canvas is made."""
+    may_end, made = threading.Event(), []
+
+    def make(rig: Rig, side: int) -> Rig:
+        assert may_end.wait(60)
+        smaller = resized_rig(rig, side)
+        made.append(weakref.ref(smaller))
+        return smaller
+
+    canvases, shown = ResizedCanvas(make), drawn_face(64) if is_swapped else whole
+    canvases.rig(whole, 32)
+    assert canvases.rig(shown, 64) is shown
+    may_end.set()
+    canvases.wait()
+    gc.collect()
+    assert len(made) == 1 and made[0]() is None
+    assert canvases.rig(shown, 32) is shown
+    canvases.wait()
+    assert canvases.rig(shown, 32).size == 32
 
 
 def test_textures_are_packed_with_their_canvas(whole: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
