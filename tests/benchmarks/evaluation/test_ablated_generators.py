@@ -32,6 +32,9 @@ class RecordingGenerator(GeometryGenerator):
     def encode_reference(self, rig, views=()):
         return Reference(Focus.of(rig, 64))
 
+    def at_rest(self, reference, rig, pose, guidance):
+        return [None]
+
     def open(self, reference):
         return HistoryState(reference)
 
