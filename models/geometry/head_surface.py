@@ -120,11 +120,11 @@ def build_surface(
     share = inverse_distance_shares(distance, BORDER_SOFTENING)
     weights = share * torch.exp(-(distance.amin(-1, keepdim=True) / BORDER_REACH).square())
     weights = torch.cat([weights, ear_mesh(device).root.expand(len(face), -1, -1)], 1) * on_skull
-    of_ears = ear_mesh(device).normals.expand(len(face), -1, -1)
-    mesh, rays = topology(device), shell(device)
-    of_face = normals_on_relief(mesh.normals, local_face, mesh.triangles, relief)
-    of_shell = normals_on_relief(rays.normals, local_shell, rays.triangles, relief)
-    outward = torch.cat([of_face, of_shell, of_ears], 1)
+    without_ears = [
+        normals_on_relief(part.normals, vertices, part.triangles, relief)
+        for part, vertices in ((topology(device), local_face), (shell(device), local_shell))
+    ]
+    outward = torch.cat([*without_ears, ear_mesh(device).normals.expand(len(face), -1, -1)], 1)
     place = head.apply(torch.cat([local_face, local_shell, at_rest], 1))
     facing = visible_facing(head, place, outward, focus, cells)
     # The shell lies within the outline anyway; what it has below an ear the picture does not show. An ear is always

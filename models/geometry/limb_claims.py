@@ -153,8 +153,8 @@ def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends:
 
 
 def hips(drawn: Tensor, shape: Tensor, visible: Tensor) -> Tensor:
-    """(B, 4, S, S) 0..1, coverage by the pieces of legs. Where nothing of a thigh is seen beside the hip it goes over
-    into the torso in a straight line.
+    """(B, 4, S, S) 0..1, coverage by the pieces of legs. Where the picture shows nothing of a thigh at the hip, it goes
+    over into the torso in a straight line.
 
     drawn (B, K, 4, S, S), shape, visible (B, K, S, S): of the pieces, see `claim_pixels`.
     """
@@ -162,10 +162,10 @@ def hips(drawn: Tensor, shape: Tensor, visible: Tensor) -> Tensor:
     size, legs_only = drawn.shape[-1], gather_rows(shape, LEG_PIECES)
     rim = max(1, size // EDGE_DIVISOR)
     solid = opened(gather_rows(visible, LEG_PIECES).flatten(0, 1)[:, None] > 0.5, rim)  # edges of arms are no leg
-    seen = dilate(solid.to(s.dtype), 1).view_as(s)
+    is_shown = dilate(solid.to(s.dtype), 1).view_as(s) > 0.5
     width = (HIP_WIDTH + HIP_SLOPE * s).clamp(0, 1)
     narrow = ((width - fraction.abs()) * radius * (size / 2) + 0.5).clamp(0, 1)
-    return torch.where(seen > 0.5, legs_only, torch.minimum(legs_only, narrow))
+    return torch.where(is_shown, legs_only, torch.minimum(legs_only, narrow))
 
 
 def goes_on(skin: Tensor, beyond: Tensor, size: int) -> Tensor:

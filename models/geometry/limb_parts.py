@@ -41,14 +41,14 @@ def pixels_of_forearms(person: Tensor, drawn: Tensor, boxes: Tensor) -> Tensor:
     box = gather_rows(boxes, FOREARM_PIECES).flatten(0, 1)
     size, arms = person.shape[-1], len(FOREARM_PIECES)
     grid = box_grid(box, SIDE)
-    seen = F.grid_sample(person.repeat_interleave(arms, 0), grid, "bilinear", "zeros", False)
+    sampled = F.grid_sample(person.repeat_interleave(arms, 0), grid, "bilinear", "zeros", False)
     s, fraction, _, inside = (
         F.grid_sample(gather_rows(drawn, FOREARM_PIECES).flatten(0, 1), grid, "nearest", "zeros", False)
         .unsqueeze(2).unbind(1)
     )  # fmt: skip
-    colour, alpha = seen.split([3, 1], 1)
+    colour, alpha = sampled.split([3, 1], 1)
     alpha = (alpha > ON_PERSON).to(alpha.dtype)
-    colour = (colour / seen[:, 3:].clamp_min(1e-3)).clamp(0, 1)
+    colour = (colour / sampled[:, 3:].clamp_min(1e-3)).clamp(0, 1)
     spread = torch.lerp(torch.full_like(s, SPREAD), torch.full_like(s, HAND_SPREAD), smoothstep(*HAND, s))
     limb = torch.sigmoid((1 - fraction.abs()) / spread * 2) * smoothstep(*FROM, s) * (inside > 0.5)
     limb = limb.clamp(MIN_PRIOR, 1 - MIN_PRIOR)

@@ -163,8 +163,8 @@ def build_limbs(
         behind_torso = F.pad(unseen.repeat_interleave(SEGMENTS_OF_LIMB, 1), (0, shown.shape[1] - 2 * SEGMENTS_OF_LIMB))
         in_picture = in_picture * (1 - behind_torso)
     bare = is_skin(person, skin.colour, head[:, 0], hull)
-    beside = pixels_of_forearms(person, drawn, boxes)
-    areas = Areas(person[:, 3], head[:, 0], hull, within(inside, size), bare, beside)
+    forearms = pixels_of_forearms(person, drawn, boxes)
+    areas = Areas(person[:, 3], head[:, 0], hull, within(inside, size), bare, forearms)
     claim = claim_pixels(drawn, areas, body, in_picture, palm_ends(polylines, hands, in_picture))
     if unseen is not None:
         claim = claim._replace(covered=torch.maximum(claim.covered, arms_behind(drawn, person[:, 3:], behind_torso)))
@@ -198,10 +198,10 @@ def hand_colours(person: Tensor, visible: Tensor, drawn: Tensor, skin: Tensor) -
     middle = torch.cat([middle, middle.amax(1, keepdim=True)], 1)  # (B, 3, S, S): each, and both
     weight = middle * as_warm_as(person, skin)[:, None]  # of colours that have alpha in them
     count, every = (weight * person[:, None, 3]).sum((2, 3)), middle.sum((2, 3)).clamp_min(1)
-    seen = torch.einsum("bhyx,bcyx->bhc", weight, person[:, :3]) / count.clamp_min(1e-3)[..., None]
+    shown = torch.einsum("bhyx,bcyx->bhc", weight, person[:, :3]) / count.clamp_min(1e-3)[..., None]
     enough = smoothstep(*ENOUGH_SKIN, count / person.shape[-1] ** 2) * smoothstep(*MOSTLY_SKIN, count / every)
-    either = torch.lerp(skin[:, None], seen[:, 2:], enough[:, 2:, None])
-    return torch.lerp(either, seen[:, :2], enough[:, :2, None])
+    either = torch.lerp(skin[:, None], shown[:, 2:], enough[:, 2:, None])
+    return torch.lerp(either, shown[:, :2], enough[:, :2, None])
 
 
 def as_warm_as(person: Tensor, skin: Tensor) -> Tensor:

@@ -61,10 +61,8 @@ def turn_torso(rest: Tensor, body: Tensor, head_scale: Tensor, growth: Tensor) -
     """
     trunk = trunk_of(sanitized(rest), head_scale)
     known, full = trunk.visibility[:, 1:], const_floats(USUAL_LINES, rest.device) * trunk.size
-    (width, facing, depth, length), (width_now, facing_now, depth_now, length_now) = (
-        torso_lines(rest),
-        torso_lines(body),
-    )
+    width, facing, depth, length = torso_lines(rest)
+    width_now, facing_now, depth_now, length_now = torso_lines(body)
     # Heads in profile are measured worse than spines, and spines are shorter in a bow.
     growth = growth[:, None]
     growth = growth * (length_now / length.clamp_min(1e-3) / growth).clamp(1 / SPINE_TRUST, SPINE_TRUST)

@@ -17,9 +17,8 @@ from models.voice.log_mel import FEATURES, STEP_S
 from models.voice.mouth_shapes import CHANNELS, LIPS_TOUCH, NOD, SHAPES, SPEECH, close_lips
 
 LOOK_AHEAD_S = 0.06  # may be between two steps: what is to be said is interpolated, see `aligned`
-LOOK_AHEAD = math.ceil(
-    round(LOOK_AHEAD_S / STEP_S, 6)
-)  # whole steps of output to drop before the first moment is described
+# Whole steps of output to drop before the first moment is described.
+LOOK_AHEAD = math.ceil(round(LOOK_AHEAD_S / STEP_S, 6))
 TOUCH_CENTRE, TOUCH_SLOPE = 0.45, 3.0  # probability of touching lips above which they do, and how abruptly
 
 

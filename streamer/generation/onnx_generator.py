@@ -147,9 +147,8 @@ class OnnxGenerator(NetworkGenerator[OnnxState]):
         if len(states) > 1:
             return super().predict(states, rig, pose, guidance)
         state = states[0]
-        edit = self._drawn_edit(
-            rig, self._newest_edit(state, partial(self._maps, (rig,), guidance), guidance), guidance
-        )
+        newest = self._newest_edit(state, partial(self._maps, (rig,), guidance), guidance)
+        edit = self._drawn_edit(rig, newest, guidance)
         run = partial(self._closeups_of, states)
         return Prediction(edit, self._closeups_around.patches(rig, state.reference, pose, guidance, run))
 

@@ -120,8 +120,8 @@ def _without(foreground: Array, alpha: Array, cut: NDArray[np.bool_]) -> tuple[A
     alpha, rows = alpha.copy(), foreground[-max(PROFILE_ROWS, round(TEXTURE_SHARE * max(alpha.shape))) :].copy()
     kept = np.flatnonzero(~cut)
     for first, last in runs(cut):
-        beside = [alpha[-1, k] for k in (first - 1, last + 1) if 0 <= k < len(cut)]
-        if min(beside) <= INSIDE:
+        neighbours = [alpha[-1, k] for k in (first - 1, last + 1) if 0 <= k < len(cut)]
+        if min(neighbours) <= INSIDE:
             alpha[-1, first : last + 1] = 0
         at = np.arange(first, last + 1)
         nearest = kept[np.abs(at[:, None] - kept).argmin(1)]

@@ -18,9 +18,8 @@ from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY
 FROM_THE_SIDE = 0.6  # distance of the shoulders over the body's size, below which one arm hides behind the torso
 # Along the spine, from the shoulders to the hips, where an arm that hangs behind the torso has its joints:
 ELBOW_AT, WRIST_AT, TIPS_AT = 0.5, 0.92, 1.05
-BEHIND_SIZES = (
-    1.0  # of the body by which it is further away than the torso; the depths that are tracked are twice the true ones
-)
+# Sizes of the body by which it is further away than the torso; the depths that are tracked are twice the true ones.
+BEHIND_SIZES = 1.0
 
 
 def add_hidden_arms(body: Array, limbs: LimbOutlines) -> tuple[Array, LimbOutlines, Array] | None:

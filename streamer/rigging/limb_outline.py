@@ -116,7 +116,6 @@ def past_arms(ratios: Array, expected: Array, polylines: torch.Tensor, shown: Ar
     """
     ratios = ratios.copy()
     radii = ratios * expected[:, :, None]
-
     arms = [limb_corners(polylines[arm], ARM_MARGIN * radii[arm]) for arm in range(LEGS.start) if shown[arm].all()]
     for leg in range(LEGS.start, LIMBS):
         for side, edge in enumerate(limb_edges(polylines[leg], radii[leg])):

@@ -150,8 +150,8 @@ def cut_all_out(canvas: Canvas, picture: Picture, people: list[tuple[Array, Skel
         own_gaps.append(np.zeros_like(heads) if coarse.gaps is None else coarse.gaps)
         masks.append(coarse.face)
     sure = [seed[canvas.inside] for seed in seeds(people, canvas.size)]
-    # Between a limb and a torso somebody else may stand, who looks like the background.
-    own_gaps = [each & ~np.any(sure, 0) for each in own_gaps]
+    nobody = ~np.any(sure, 0)  # between a limb and a torso somebody else may stand, who looks like the background
+    own_gaps = [each & nobody for each in own_gaps]
     gaps = np.any(own_gaps, 0)
     everybody[gaps] = 0  # the matte of one person has all others, and closes their gaps again
     owners = owner_of_each_pixel(rgb, everybody, sure)
