@@ -46,7 +46,7 @@ from models.geometry.limb_parts import pixels_of_forearms
 from models.geometry.limb_textures import paint_tiles
 from models.geometry.ribbons import COLUMNS, ROWS, bounding_boxes, draw_ribbons, place_vertices, ribbon_across
 from models.geometry.skin_light import FaceSkin
-from models.geometry.torso_outline import TorsoOutline, TorsoRows, torso_outline
+from models.geometry.torso_outline import TorsoOutline, TorsoRows, draw_outline, torso_rows
 
 RIM = 2  # pixels around a limb over which the body layer loses its soft edge with it
 SURROUNDED = (0.8, 0.9)  # alpha around limbs: background goes on behind them, the torso does
@@ -180,11 +180,11 @@ def build_limbs(
     on_arms = claim.visible[:, :ARM_PIECES]
     farther = piece_behind(body[..., 2], shoulder_width(body))[:, :ARM_PIECES, None, None] * on_arms
     farther = farther.amax(1, keepdim=True)
-    outline = torso_outline(person[:, 3:], claim.taken, farther, body)
+    outline = draw_outline(torso_rows(person[:, 3:], claim.taken, farther, body), body, size)
     behind = behind_limbs(person, claim.taken, outline)
     # What turns with the torso below it are the legs as well.
-    whole = torso_outline(person[:, 3:], claim.taken * on_arms.amax(1, keepdim=True), farther, body)
-    return channels_last(found), Uncovered(share_of_limbs(person[:, 3:], claim.taken), behind, whole.rows)
+    whole = torso_rows(person[:, 3:], claim.taken * on_arms.amax(1, keepdim=True), farther, body)
+    return channels_last(found), Uncovered(share_of_limbs(person[:, 3:], claim.taken), behind, whole)
 
 
 def hand_colours(person: Tensor, visible: Tensor, drawn: Tensor, skin: Tensor) -> Tensor:

@@ -53,13 +53,10 @@ class TorsoRows(NamedTuple):
 
 
 class TorsoOutline(NamedTuple):
-    """Areas (B, 1, S, S), 0..1: the torso, also behind arms, and where that is known, from shoulders to thighs. rows:
-    the same as half widths.
-    """
+    """Areas (B, 1, S, S), 0..1: the torso, also behind arms, and where that is known, from shoulders to thighs."""
 
     torso: Tensor
     known: Tensor
-    rows: TorsoRows
 
 
 def no_rows(count: int, device: torch.device) -> TorsoRows:
@@ -77,8 +74,8 @@ def spine(body: Tensor) -> Axis:
     return Axis(top, bottom - top, half, *(widths / half))
 
 
-def torso_outline(alpha: Tensor, taken: Tensor, behind: Tensor, body: Tensor) -> TorsoOutline:
-    """Where the torso is whose arms are taken away.
+def torso_rows(alpha: Tensor, taken: Tensor, behind: Tensor, body: Tensor) -> TorsoRows:
+    """The outline of the torso whose arms are taken away.
 
     alpha (B, 1, S, S): of the person. taken, behind (B, 1, S, S): 0 or 1, what is on limbs, and on those that are
     behind the torso. body (B, 33, ≥2): joints. On each side a half width lies between the last place that is torso, or
@@ -108,7 +105,8 @@ def torso_outline(alpha: Tensor, taken: Tensor, behind: Tensor, body: Tensor) ->
     goes_on = ((along < 1) | (inner.amin(1) > LEAST_BELOW)).to(alpha.dtype).cumprod(-1)
     faded = round(ENDS / (1 + BELOW) * ROWS)  # rows
     goes_on = F.avg_pool1d(F.pad(goes_on[:, :-1], (0, faded)), faded, 1)
-    return draw_outline(smoothest(torch.minimum(least, outer), outer), goes_on, axis, size)
+    right, left = (smoothest(torch.minimum(least, outer), outer) * axis.half[:, None, None]).unbind(1)
+    return TorsoRows((left - right) / 2, (left + right) / 2, goes_on)
 
 
 def leftwards(axis: Axis) -> Tensor:
@@ -149,21 +147,8 @@ def smoothest(least: Tensor, outer: Tensor) -> Tensor:
     return width
 
 
-def draw_outline(width: Tensor, goes_on: Tensor, axis: Axis, size: int) -> TorsoOutline:
-    """The outline with half widths (B, 2, `ROWS`), on a canvas of size pixels. goes_on:
-    (B, `ROWS`), 0..1, whether the torso does.
-    """
-    offset = unit_grid(size, width.device) - axis.top[:, None, None]
-    way = axis.way[:, None, None]
-    squared = way.square().sum(-1).clamp_min(1e-6)
-    along = (offset * way).sum(-1) / squared
-    across = (offset[..., 1] * way[..., 0] - offset[..., 0] * way[..., 1]) / squared.sqrt() / axis.half[:, None, None]
-    row = along / (1 + BELOW) * (ROWS - 1)
-    at = torch.stack([row / (ROWS - 1) * 2 - 1, torch.where(across > 0, -1.0, 1.0).expand_as(row)], -1)
-    rows = torch.cat([width.unsqueeze(1), goes_on[:, None, None].expand(-1, 1, 2, -1)], 1)
-    limit, known = F.grid_sample(rows, at, "bilinear", "border", True).unbind(1)
-    torso = ((limit - across.abs()) * axis.half[:, None, None] * (size / 2) + 0.5).clamp(0, 1)
-    known = known * smoothstep(0.0, ENDS, along)
-    unit = axis.half[:, None] / 2
-    found = TorsoRows((width[:, 1] - width[:, 0]) * unit, (width[:, 1] + width[:, 0]) * unit, goes_on)
-    return TorsoOutline(torso[:, None], known[:, None], found)
+def draw_outline(rows: TorsoRows, body: Tensor, size: int) -> TorsoOutline:
+    """The areas of torsos of people with joints (B, 33, ≥2), on a canvas of size pixels."""
+    along, v, half, known = on_torso(unit_grid(size, body.device), rows, spine(body))
+    torso = ((1 - v.abs()) * half * (size / 2) + 0.5).clamp(0, 1)
+    return TorsoOutline(torso[:, None], (known * smoothstep(0.0, ENDS, along))[:, None])

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from models.geometry.grid import unit_grid
-from models.geometry.torso_outline import torso_outline
+from models.geometry.torso_outline import draw_outline, torso_rows
 from tests.support.bodies import figure_joints, near_bone
 
 SIZE = 256
@@ -22,7 +22,8 @@ def scene(torso_width: float, gap: float = 0.0) -> tuple[Tensor, Tensor, Tensor]
 
 
 def outline(alpha: Tensor, taken: Tensor, behind: Tensor | None = None) -> Tensor:
-    found = torso_outline(alpha, taken, torch.zeros_like(taken) if behind is None else behind, figure_joints())
+    rows = torso_rows(alpha, taken, torch.zeros_like(taken) if behind is None else behind, figure_joints())
+    found = draw_outline(rows, figure_joints(), alpha.shape[-1])
     return (found.torso * found.known)[0, 0]
 
 
@@ -65,5 +66,6 @@ def test_torso_behind_folded_arms_is_as_wide_as_shoulders_and_hips() -> None:
 
 def test_torsos_of_people_without_a_body_are_finite() -> None:
     alpha, taken, _ = scene(0.22)
-    found = torso_outline(alpha, taken, torch.zeros_like(taken), torch.zeros_like(figure_joints()))
+    nobody = torch.zeros_like(figure_joints())
+    found = draw_outline(torso_rows(alpha, taken, torch.zeros_like(taken), nobody), nobody, alpha.shape[-1])
     assert torch.isfinite(found.torso).all() and torch.isfinite(found.known).all()
