@@ -78,13 +78,17 @@ def processor_seconds(pid: int) -> float | None:
 
 def _is_active(pid: int) -> bool:
     """Whether a thread of the process is in one of the states running, runnable or waiting for the disk; False where
-    the system does not tell the states of threads.
+    the system does not tell the states of threads, or once the process has ended.
     """
-    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
-        with suppress(OSError):  # the thread has ended
-            if stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0] in (
-                "R",
-                "D",
-            ):  # after the name, which may have spaces
-                return True
+    with suppress(OSError):  # the process ends while its threads are listed
+        return any(_state(stat) in ("R", "D") for stat in Path(f"/proc/{pid}/task").glob("*/stat"))
     return False
+
+
+def _state(stat: Path) -> str:
+    """The letter of a thread's state, of its file `stat`; "" once it has ended."""
+    try:
+        text = stat.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return text.rpartition(")")[2].split()[0]  # after the name, which may have spaces

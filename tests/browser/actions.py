@@ -186,6 +186,8 @@ def expect_alert(page: Page, text: str) -> None:
 
 
 def expect_in_use(page: Page, name: str) -> None:
-    """Expect the picture of this name to be prepared and in use."""
+    """Expect the picture of this name to be prepared and in use, and not its predecessor to be in use again."""
     expect(page.locator("#picture-name")).to_have_text(name)
     expect(page.locator("#picture-stage")).to_have_text("In use")
+    notices = page.get_by_role("alert").all_inner_texts()
+    expect(page.locator("#picture-name"), f"the picture in use; notices: {notices}").to_have_text(name)

@@ -69,7 +69,6 @@ def test_new_picture_is_used_and_follows_too(live: Page) -> None:
     data = cv2.imencode(".png", cool)[1].tobytes()
     live.locator("#file").set_input_files({"name": "wide.png", "mimeType": "image/png", "buffer": data})
     expect_in_use(live, "wide.png")
-    expect(live.locator("#picture-name")).to_have_text("wide.png")
     await_frames(live, 10)
     driver, avatar = capture(live, MIN_PICTURES, ATTEMPT_S)
     height, width = avatar[-1][1].shape[:2]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -62,6 +65,16 @@ def test_processor_time_is_told_of_a_process_that_waits() -> None:
 def test_no_processor_time_is_told_of_a_process_that_computes_or_could() -> None:
     with running("print(flush=True)\nwhile True: pass") as (busy, _):
         assert processor_seconds(busy.pid) is None
+
+
+def test_process_may_end_while_its_threads_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended(folder: Path, pattern: str) -> Iterator[Path]:
+        yield folder / "0" / "stat"  # of a thread that has ended
+        raise FileNotFoundError(folder)
+
+    monkeypatch.setattr(Path, "glob", ended)
+    seconds = processor_seconds(os.getpid())
+    assert seconds is not None and seconds > 0
 
 
 def test_process_that_has_ended_has_no_time_any_more() -> None:
