@@ -15,7 +15,6 @@ from torch.nn import functional as F
 
 from models.geometry.constants import const_floats
 from models.geometry.grid import smoothstep, unit_grid
-from models.geometry.head_chart import chart_grid
 from models.geometry.shading import SKIN_SIDE, SQUARE_CENTRE, SQUARE_HALF, skin_square
 
 # Canonical units: middle of the left cheek's blush, half sizes of its ellipse, and how much it rises outwards.
@@ -33,30 +32,27 @@ HUE_DISTANCE, LIGHT_DISTANCE, DARKEST = (0.05, 0.11), (0.55, 1.1), 0.05
 
 @cache
 @torch.inference_mode(False)  # cached in an inference frame, the tensors must also be usable in training
-def blush_place(device: torch.device) -> tuple[Tensor, Tensor]:
-    """How strongly each cell of the square of `skin_square` blushes, (1, 1, m, m) 0..1, and its place on the head's
-    chart, (1, m, m, 2) −1..1.
-    """
+def blush_strength(device: torch.device) -> Tensor:
+    """How strongly each cell of the square of `skin_square` blushes, (1, 1, m, m) 0..1."""
     x, y = (unit_grid(SKIN_SIDE, device)[0] * SQUARE_HALF + const_floats(SQUARE_CENTRE, device)).unbind(-1)
     across = (x.abs() - CHEEK[0]) / CHEEK_SIZE[0]
     down = (y - CHEEK[1] + CHEEK_RISE * (x.abs() - CHEEK[0])) / CHEEK_SIZE[1]
     cheeks = torch.exp(-(across.square() + down.square()))
     nose = NOSE_SHARE * torch.exp(-(((x - NOSE[0]) / NOSE_SIZE[0]).square() + ((y - NOSE[1]) / NOSE_SIZE[1]).square()))
-    corners, weights, skin = skin_square(device)
-    place = (chart_grid(device).position[corners] * weights[..., None]).sum(1).view(1, SKIN_SIDE, SKIN_SIDE, 2)
-    soft_skin = F.avg_pool2d(skin[None, None], 3, 1, 1) * skin
-    return torch.maximum(cheeks, nose) * soft_skin, place
+    skin = skin_square(device)[2]
+    return torch.maximum(cheeks, nose) * F.avg_pool2d(skin[None, None], 3, 1, 1) * skin
 
 
-def blush_logs(chart: Tensor, image: Tensor, matte: Tensor, has_shading: Tensor) -> Tensor:
+def blush_logs(chart: Tensor, on_chart: Tensor, image: Tensor, matte: Tensor, has_shading: Tensor) -> Tensor:
     """(B, 3, m, m) logs of the factors by which a full blush changes red, green and blue, on the square of
     `models/geometry/shading.py`.
 
-    chart (B, 4, C, C): of the heads, see `HeadSurface`. image (B, 3, S, S) and matte (B, 1, S, S): of the pictures,
-    0..1. has_shading (B,): see `Rig`.
+    chart (B, 4, C, C), on_chart (B, V, 2): of the heads, see `HeadSurface`. image (B, 3, S, S) and matte
+    (B, 1, S, S): of the pictures, 0..1. has_shading (B,): see `Rig`.
     """
-    strength, place = blush_place(chart.device)
-    colour = F.grid_sample(chart[:, :3], place.expand(len(chart), -1, -1, -1), "bilinear", "border", False)
+    strength, (corners, weights, _) = blush_strength(chart.device), skin_square(chart.device)
+    place = (on_chart[:, corners] * weights[..., None]).sum(2).view(-1, SKIN_SIDE, SKIN_SIDE, 2)
+    colour = F.grid_sample(chart[:, :3], place, "bilinear", "border", False)
     cheeks = colour.flatten(2)[..., (strength > MEASURED).flatten()]
     skin = cheeks.median(-1).values[..., None, None]  # (B, 3, 1, 1)
     like = (1 - smoothstep(*HUE_DISTANCE, (_hue(colour) - _hue(skin)).norm(dim=1, keepdim=True))) * (

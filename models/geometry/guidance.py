@@ -18,7 +18,6 @@ from models.geometry.body import move_with_bones, pin_to_border
 from models.geometry.constants import const_floats, gather_rows
 from models.geometry.grid import area_ratio, box_planes, canvas_box, crop, sample_planes, smoothstep, to_box, unit_grid
 from models.geometry.grid_mesh import LATTICE_REACH, LATTICE_SIDE, TRIANGLE_GROWTH, lattice_triangles
-from models.geometry.head_chart import chart_grid
 from models.geometry.head_surface import (
     FINER,
     depth_tested,
@@ -332,8 +331,7 @@ def draw_head(rig: Rig, pose: Pose, vertices: Tensor, hidden: Tensor, box: Tenso
     batch, device = len(box), box.device
     face = topology(device).canonical[:MESH].expand(batch, -1, -1)
     template = torch.cat([face, rig.surface.shell, rig.surface.ears], 1)
-    position = chart_grid(device).position.expand(batch, -1, -1)
-    drawn = draw_surface(rig, pose, vertices, box, 1, hidden[..., None], template, position)
+    drawn = draw_surface(rig, pose, vertices, box, 1, hidden[..., None], template, rig.surface.on_chart)
     blend, flow, share, canonical, position, covered = drawn.split([1, 2, 1, 3, 2, 1], 1)
     return HeadMaps(flow, position, share.clamp(0, 1), canonical, blend.clamp(0, 1), (covered > 0.5).to(drawn.dtype))
 

@@ -49,11 +49,11 @@ MOSTLY, HAIRLINE_BLUR = (0.44, 0.56), 1  # share of hair: skin, and hair; texels
 
 
 class ChartGrid(NamedTuple):
-    """How the head's V vertices lie on the chart, C = `CHART_SIDE`.
+    """How the V vertices of B heads lie on the chart, C = `CHART_SIDE`; B is 1 where all lie as the mean head's.
 
-    position: (V, 2) of the vertices, −1..1, those of the ears included.
-    corners, weights: (C², 3) the vertices about each texel, and their barycentric weights.
-    covered: (1, 1, C, C) 0 or 1.
+    position: (B, V, 2) of the vertices, −1..1, those of the ears included.
+    corners, weights: (B, C², 3) the vertices about each texel, and their barycentric weights.
+    covered: (B, 1, C, C) 0 or 1.
     """
 
     position: Tensor
@@ -66,30 +66,52 @@ class ChartGrid(NamedTuple):
         batch = len(values)
         return interpolate(self.corners.expand(batch, -1, -1), self.weights.expand(batch, -1, -1), values)
 
+    def on_shell(self) -> Tensor:
+        """(B, 1, C, C) bool, texels about which there is a vertex of the shell, and those that no triangle covers."""
+        return (self.corners >= MESH).any(-1).view_as(self.covered) | (self.covered < 1)
+
 
 @cache
 @torch.inference_mode(False)  # cached in an inference frame, the tensors must also be usable in training
 def chart_grid(device: torch.device) -> ChartGrid:
-    """The chart of the head's vertices: the face's mesh and the shell, over which ears have no place of their own. The
-    same for every head.
+    """The chart of the mean head: the face's mesh and the shell, over which ears have no place of their own."""
+    cpu = torch.device("cpu")
+    vertices = torch.cat([topology("cpu").canonical[:MESH], ear_mesh(cpu).mean])
+    return ChartGrid(*(part.to(device) for part in lay_out(vertices[None])))
+
+
+def head_grid(face: Tensor, flatness: Tensor) -> ChartGrid:
+    """The chart of heads with landmarks (B, 468, 3), canonical units. flatness (B,), 0..1: as much as that their own
+    face decides, and not the mean one. The border of a flat face is farther in front, and what of the shell lies beside
+    it would have the texels of its cheeks.
     """
-    face, rays = topology("cpu"), shell(torch.device("cpu"))
-    offset = face.canonical[:MESH] - face.canonical.new_tensor(SKULL_CENTRE)
-    ears = F.normalize(ear_mesh(torch.device("cpu")).mean - offset.new_tensor(SKULL_CENTRE), dim=-1)
-    direction = torch.cat([F.normalize(offset, dim=-1), rays.rays, ears])
-    radius = ((1 + direction[:, 2:]) / 2).clamp_min(0).sqrt()  # the sine of half the angle from the front
-    position = direction[:, :2] / direction[:, :2].norm(dim=-1, keepdim=True).clamp_min(1e-6) * radius
-    depth = torch.cat([torch.zeros(MESH), torch.ones(len(rays.rays))])  # the face's mesh lies over the shell
-    points = torch.cat([position[: len(depth)], depth[:, None]], -1)
-    triangles = [face.triangles, rays.triangles + MESH]
+    usual = chart_grid(face.device)
+    if not (flatness > 0).any():
+        return usual
+    mean = topology(face.device).canonical[:MESH]
+    own = torch.lerp(mean.expand_as(face), face, flatness[:, None, None])
+    return lay_out(torch.cat([own, ear_mesh(face.device).mean.expand(len(face), -1, -1)], 1))
+
+
+def lay_out(vertices: Tensor) -> ChartGrid:
+    """The chart of heads with vertices (B, `MESH` + E, 3) of face and ears, canonical units."""
+    device = vertices.device
+    face, rays = topology(device), shell(device)
+    offset = F.normalize(vertices - vertices.new_tensor(SKULL_CENTRE), dim=-1)
+    on_shell = rays.rays.expand(len(vertices), -1, -1)
+    direction = torch.cat([offset[:, :MESH], on_shell, offset[:, MESH:]], 1)
+    radius = ((1 + direction[..., 2:]) / 2).clamp_min(0).sqrt()  # the sine of half the angle from the front
+    position = direction[..., :2] / direction[..., :2].norm(dim=-1, keepdim=True).clamp_min(1e-6) * radius
+    depth = torch.cat([torch.zeros(MESH), torch.ones(len(rays.rays))]).to(device)  # the face's mesh lies over the shell
+    points = torch.cat([position[:, : len(depth)], depth.expand(len(position), -1)[..., None]], -1)
     buckets = []
-    for part in triangles:
-        corner = position[part]
-        extent = float((corner.amax(1) - corner.amin(1)).max()) * CHART_SIDE / 2
+    for part in (face.triangles, rays.triangles + MESH):
+        corner = position[:, part]
+        extent = float((corner.amax(2) - corner.amin(2)).max()) * CHART_SIDE / 2
         buckets.append(Bucket(part, math.ceil(extent) + 1))
-    corners, weights = rasterise(points[None], buckets, CHART_SIDE)
-    covered = (weights[0].sum(-1) > 0.5).float().view(1, 1, CHART_SIDE, CHART_SIDE)
-    return ChartGrid(*(part.to(device) for part in (position, corners[0], weights[0], covered)))
+    corners, weights = rasterise(points, buckets, CHART_SIDE)
+    covered = (weights.sum(-1) > 0.5).float().view(-1, 1, CHART_SIDE, CHART_SIDE)
+    return ChartGrid(position, corners, weights, covered)
 
 
 @cache
@@ -101,28 +123,21 @@ def mirrored_vertices(device: torch.device) -> Tensor:
     return torch.cat([face, shell(device).mirrored + MESH])
 
 
-@cache
-@torch.inference_mode(False)  # cached in an inference frame, the tensor must also be usable in training
-def hair_region(device: torch.device) -> Tensor:
-    """(1, 1, C, C) 0..1: 1 where the head carries hair or nothing, 0 in the face's mesh and at the ears."""
-    x, y = unit_grid(CHART_SIDE, device).unbind(-1)
+def hair_region(grid: ChartGrid) -> Tensor:
+    """(B, 1, C, C) 0..1: 1 where the head carries hair or nothing, 0 in the face's mesh and at the ears."""
+    x, y = unit_grid(CHART_SIDE, grid.covered.device).unbind(-1)
     above = HIGHER_HAIR * smoothstep(0.08, 0.35, -y)
-    on_shell = (chart_grid(device).corners >= MESH).any(-1).view(1, 1, CHART_SIDE, CHART_SIDE).to(x.dtype)
-    no_mesh = torch.maximum(on_shell, 1 - chart_grid(device).covered)
     above_nape = 1 - smoothstep(*NAPE, 2 * y * (1 - x.square() - y.square()).clamp_min(0).sqrt())
     radius = torch.hypot(x, y)
     beside_ears = smoothstep(*ABOVE_EARS, y)
     region = torch.lerp(smoothstep(*FACE_RADIUS, radius + above), smoothstep(*BEHIND_EARS, radius), beside_ears)
-    return (region * above_nape).unsqueeze(1) * no_mesh
+    return (region * above_nape).unsqueeze(1) * grid.on_shell()
 
 
-@cache
-@torch.inference_mode(False)  # cached in an inference frame, the tensor must also be usable in training
-def below_ears(device: torch.device) -> Tensor:
-    """(1, 1, C, C) 0..1: 1 below the ears, beside and behind the face's mesh."""
-    grid = chart_grid(device)
-    mesh = (grid.corners < MESH).all(-1).view(1, 1, CHART_SIDE, CHART_SIDE) * grid.covered
-    return smoothstep(*BELOW_EARS, unit_grid(CHART_SIDE, device)[..., 1]).unsqueeze(1) * (1 - dilate(mesh, JAW_BORDER))
+def below_ears(grid: ChartGrid) -> Tensor:
+    """(B, 1, C, C) 0..1: 1 below the ears, beside and behind the face's mesh."""
+    below = smoothstep(*BELOW_EARS, unit_grid(CHART_SIDE, grid.covered.device)[..., 1]).unsqueeze(1)
+    return below * (1 - dilate((~grid.on_shell()).to(below.dtype), JAW_BORDER))
 
 
 class Source(NamedTuple):
@@ -151,12 +166,11 @@ class Shown(NamedTuple):
     facing: Tensor
 
 
-def sample_source(source: Source, order: Tensor | None = None) -> Shown:
+def sample_source(source: Source, grid: ChartGrid, order: Tensor | None = None) -> Shown:
     """The chart as one picture shows it.
 
     order: (V,) takes each vertex from another one, the mirrored.
     """
-    grid = chart_grid(source.place.device)
     place, facing = source.place, source.facing
     if order is not None:
         place, facing = place[:, order], facing[:, order]
@@ -186,15 +200,16 @@ def match_light(view: Shown, target: Tensor, target_visibility: Tensor) -> Tenso
     return torch.cat([(colour * fine(ratio.exp())).clamp(0, 1), parts], 1)
 
 
-def make_chart(sources: Sequence[Source], hangs: Tensor) -> Tensor:
+def make_chart(sources: Sequence[Source], grid: ChartGrid, hangs: Tensor) -> Tensor:
     """The completed chart (B, 4, C, C), RGB and alpha 0..1.
 
     sources: the picture, then further views of the same head. hangs: (B,) 0..1, whether hair hangs beside the neck.
     """
-    mirror, hair = mirrored_vertices(hangs.device), hair_region(hangs.device)
-    views = [sample_source(source) for source in sources]
-    mirrored = [sample_source(source, mirror) for source in sources]
-    is_hair = hair_share([*views, *mirrored], hair, hangs)
+    mirror, hair = mirrored_vertices(hangs.device), hair_region(grid)
+    views = [sample_source(source, grid) for source in sources]
+    mirrored = [sample_source(source, grid, mirror) for source in sources]
+    usual = [(torch.ones_like(hair), hair), (hangs.view(-1, 1, 1, 1), below_ears(grid))]
+    is_hair = hair_share([*views, *mirrored], usual)
     views, mirrored = ([without_streaks(view, is_hair) for view in each] for each in (views, mirrored))
     texture, total, facing = views[0].texture, views[0].visibility, views[0].facing
     for view in views[1:]:
@@ -218,17 +233,16 @@ def make_chart(sources: Sequence[Source], hangs: Tensor) -> Tensor:
     return torch.cat([completed, torch.ones_like(total)], 1)
 
 
-def hair_share(shown: Sequence[Shown], hair: Tensor, hangs: Tensor) -> Tensor:
+def hair_share(shown: Sequence[Shown], usual: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
     """(B, 1, C, C) 0..1, how much of each texel is hair, and not skin.
 
     What pictures show frontally decides, the first one's before the others'; where none does, the usual place of hair,
-    then what they show at a slant, then what is around. hair: from `hair_region`. hangs: (B,), as for `make_chart`.
+    then what they show at a slant, then what is around. usual: pairs of such shares and their weights (B, 1, C, C).
     """
-    usual = [(torch.ones_like(hair), hair), (hangs.view(-1, 1, 1, 1), below_ears(hair.device))]
     labels = [(view.texture[:, 3:4], view.texture[:, 3:].sum(1, keepdim=True), view) for view in shown]
     well_seen = [(is_hair, either * smoothstep(*SLANT, view.facing)) for is_hair, either, view in labels]
     at_a_slant = [(is_hair, either * view.visibility) for is_hair, either, view in labels]
-    share = total = torch.zeros_like(hair)
+    share = total = torch.zeros_like(shown[0].visibility)
     for is_hair, weight in [*well_seen, *usual, *at_a_slant]:
         share, total = add_where_missing(share, total, is_hair, weight)
     return fine(smoothstep(*MOSTLY, blur(coarse(continued(share, total)), HAIRLINE_BLUR)))

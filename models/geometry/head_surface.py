@@ -17,12 +17,12 @@ from models.config import GUIDE_SIDE
 from models.geometry.ears import EARS, ear_mesh, find_ears, grow_ears
 from models.geometry.grid import box_grid, canvas_box, smoothstep, to_box
 from models.geometry.grid_mesh import TRIANGLE_GROWTH, cells_per_unit, face_buckets
-from models.geometry.head_chart import OPAQUE, Source, make_chart
+from models.geometry.head_chart import OPAQUE, Source, head_grid, make_chart
 from models.geometry.head_parts import find_parts
 from models.geometry.inpaint import dilate
 from models.geometry.kind import Kind
 from models.geometry.picture_layers import clean_plate, person_over_plate
-from models.geometry.relief import head_relief, normals_on_relief
+from models.geometry.relief import flatness, head_relief, normals_on_relief
 from models.geometry.shell import fit_shell, hanging_hair, shell
 from models.geometry.skull import SKULL_CENTRE, inverse_distance_shares
 from models.geometry.topology import CHIN, MESH, HeadTransform, head_pose, topology
@@ -59,6 +59,7 @@ class HeadSurface(NamedTuple):
     facing: (B, V), 0..1, how much the vertices face the camera in the picture; 0 where they are hidden.
     fade: (B, V), 1 where the surface is drawn alone, 0 where it blends into what lies behind, as at the neck.
     chart: (B, 4, C, C), the completed texture, RGB and alpha 0..1, channels last.
+    on_chart: (B, V, 2), −1..1, where the vertices lie on it.
     """
 
     shell: Tensor
@@ -70,6 +71,7 @@ class HeadSurface(NamedTuple):
     facing: Tensor
     fade: Tensor
     chart: Tensor
+    on_chart: Tensor
 
 
 def head_buckets(cells: float, device: torch.device) -> list[Bucket]:
@@ -133,17 +135,19 @@ def build_surface(
     of_face = of_face * opaque_around(person[:, 3:], place[:, :MESH])
     below_ears = sample_map(in_picture, place[:, MESH : MESH + local_shell.shape[1]])
     of_shell = of_shell * (1 - below_ears)
-    on_chart = torch.cat([of_face, of_shell], 1)
+    seen = torch.cat([of_face, of_shell], 1)
     parts = find_parts(person, face, head, focus).on_canvas(person.shape[-1])
-    source = Source(earless, parts, place[:, : on_chart.shape[1], :2], on_chart)
+    source = Source(earless, parts, place[:, : seen.shape[1], :2], seen)
     sources = [source, *(view_source(view, local_shell, outward) for view in views)]
     hangs = hanging_hair(head, person[:, 3:])
-    chart = make_chart(sources, hangs).contiguous(memory_format=torch.channels_last)
+    grid = head_grid(local_face, flatness(relief))
+    chart = make_chart(sources, grid, hangs).contiguous(memory_format=torch.channels_last)
     short, hanging = surface_fades(device)
     whole = torch.lerp(short, hanging, hangs[:, None])
     fade = torch.lerp(narrow_fade(device), whole, has_skull[:, None])
-    facing = torch.cat([on_chart, torch.ones_like(of_ears)], 1)
-    return HeadSurface(local_shell, ears, found.shown, found.borrowed, weights, outward, facing, fade, chart)
+    facing = torch.cat([seen, torch.ones_like(of_ears)], 1)
+    on_chart = grid.position.expand(len(face), -1, -1)
+    return HeadSurface(local_shell, ears, found.shown, found.borrowed, weights, outward, facing, fade, chart, on_chart)
 
 
 def ears_at_rest(ears: Tensor, head: HeadTransform, focus: Tensor, cells: float, size: int) -> Tensor:

@@ -24,6 +24,11 @@ def head_relief(kind: Kind) -> Tensor:
     return torch.lerp(torch.full_like(kind.lids, DRAWN_RELIEF), torch.ones_like(kind.lids), kind.lids)
 
 
+def flatness(relief: Tensor) -> Tensor:
+    """(B,) 0..1: 0 for heads that are as deep as people's, and 1 for those of flat drawings; relief: `head_relief`."""
+    return (1 - relief) / (1 - DRAWN_RELIEF)
+
+
 def on_relief(face: Tensor, kind: Kind) -> Tensor:
     """Landmarks (B, 478, 3), canvas units, of pictures' faces at the depth that their characters have; x and y stay."""
     near = topology(face.device).canonical[:, :2]
@@ -45,5 +50,4 @@ def normals_on_relief(mean: Tensor, vertices: Tensor, triangles: Tensor, relief:
     it is.
     """
     own = -normals(vertices, triangles.expand(len(vertices), -1, -1))
-    flatness = (1 - relief) / (1 - DRAWN_RELIEF)
-    return F.normalize(torch.lerp(mean.expand_as(own), own, flatness[:, None, None]), dim=-1)
+    return F.normalize(torch.lerp(mean.expand_as(own), own, flatness(relief)[:, None, None]), dim=-1)

@@ -238,7 +238,7 @@ class Rig:
             edge_pins=edge_pins(matte, vertices).view(per_mesh),
             turn_limit=turn_limit([head, *(head_pose(view.face) for view in views)], kind.skull),
             has_shading=shaded,
-            blush=blush_logs(surface.chart, image, matte, shaded),
+            blush=blush_logs(surface.chart, surface.on_chart, image, matte, shaded),
             kind=kind,
             visible_triangles=visible_triangles(triangle_visible),
             cells_per_unit=cells,

@@ -10,7 +10,7 @@ from kernels.shade import shade
 from models.compositor import compose
 from models.geometry.blush import any_blush, blush_gain, blush_logs
 from models.geometry.guidance import make_guidance
-from models.geometry.head_chart import CHART_SIDE
+from models.geometry.head_chart import CHART_SIDE, chart_grid
 from models.geometry.retarget import Pose, rest_pose
 from models.geometry.topology import CHIN, FOREHEAD, LEFT_IRIS, UPPER_LIP_OUTER, topology
 from tests.support.faces import drawn_face
@@ -24,7 +24,7 @@ def logs(colour: tuple[float, float, float], chart: Tensor | None = None, shadin
     flat = torch.tensor(colour).view(1, 3, 1, 1)
     image, matte = flat.expand(-1, -1, 64, 64), torch.ones(1, 1, 64, 64)
     chart = torch.cat([flat, matte[..., :1, :1]], 1).expand(-1, -1, CHART_SIDE, CHART_SIDE) if chart is None else chart
-    return blush_logs(chart, image, matte, torch.tensor([shading]))
+    return blush_logs(chart, chart_grid(torch.device("cpu")).position, image, matte, torch.tensor([shading]))
 
 
 def gains(values: Tensor, *landmarks: int) -> Tensor:

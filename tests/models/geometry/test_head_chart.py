@@ -4,14 +4,16 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from models.geometry.ears import EARS
 from models.geometry.grid import smoothstep, unit_grid
-from models.geometry.head_chart import CHART_SIDE, NAPE, Shown, chart_grid, match_light, mirrored_vertices
+from models.geometry.head_chart import CHART_SIDE, NAPE, Shown, chart_grid, head_grid, match_light, mirrored_vertices
+from models.geometry.relief import DRAWN_RELIEF
 from models.geometry.rig import Rig
 from models.geometry.shell import shell
 from models.geometry.skull import SKULL_CENTRE
-from models.geometry.topology import MESH, NOSE_TIP
+from models.geometry.topology import MESH, NOSE_TIP, topology
 from models.geometry.views import View
 from tests.support.solid_heads import HAIR, SKIN, Colours, bare_sides, head_places, picture_of, rgb, skin_and_hair
 
@@ -46,19 +48,37 @@ def mean_at(chart: Tensor, where: Tensor) -> Tensor:
 
 def test_mirrored_vertices_lie_at_the_mirrored_place_of_the_chart() -> None:
     mirror = mirrored_vertices(CPU)
-    position = chart_grid(CPU).position[: len(mirror)]
+    position = chart_grid(CPU).position[0, : len(mirror)]
     assert torch.allclose(position[mirror], position * torch.tensor([-1.0, 1.0]), atol=1e-5)
     assert torch.equal(mirror[mirror], torch.arange(len(mirror)))
 
 
 def test_chart_has_the_face_in_the_middle_and_the_back_at_its_rim() -> None:
     grid = chart_grid(CPU)
-    radius = grid.position.norm(dim=-1)
+    radius = grid.position[0].norm(dim=-1)
     assert radius.max() <= 1 and radius[NOSE_TIP] < 0.2
     assert radius[MESH:-EARS][shell(CPU).rays[:, 2] > 0.9].min() > 0.9
     x, y = unit_grid(CHART_SIDE, CPU)[0].unbind(-1)
     head = (torch.hypot(x, y) < 0.97) & (y < 0.3)  # without the neck
     assert grid.covered[0, 0][head].min() == 1
+
+
+def test_only_a_flat_face_lies_on_the_chart_as_its_own_border_does() -> None:
+    face = topology(CPU).canonical[None, :MESH]
+    flat = face * torch.tensor([1.0, 1.0, DRAWN_RELIEF])
+    assert head_grid(flat, torch.zeros(1)) is chart_grid(CPU)
+    both = head_grid(flat.expand(2, -1, -1), torch.tensor([0.0, 1.0]))
+    assert torch.equal(both.corners[:1], chart_grid(CPU).corners)
+    direction = F.normalize(flat[0] - torch.tensor(SKULL_CENTRE), dim=-1)
+    border = topology(CPU).oval
+    angle = direction[border, 2].neg().acos()
+    torch.testing.assert_close(both.position[1, border].norm(dim=-1), (angle / 2).sin())
+    beside = shell(CPU).rays[:, 2].neg().acos() > angle.max()  # of the shell, all beyond the face
+    where = both.position[1:, MESH:-EARS][:, beside][:, None]
+    on_shell = both.on_shell()[1:].float()
+    assert F.grid_sample(on_shell, where, "nearest", "border", False).min() == 1
+    mean_face = ~chart_grid(CPU).on_shell()
+    assert F.grid_sample(mean_face.float(), where, "nearest", "border", False).max() == 1  # had the texels of cheeks
 
 
 def test_chart_of_the_pictures_own_side_has_the_pictures_colours() -> None:
