@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from models.geometry.inpaint import pull_push
 from streamer.rigging.canvas import Array
+from streamer.rigging.head_region import head_region
 from streamer.rigging.matting import CoarseMatte, refine_edges
 from streamer.rigging.pymatting_methods import pymatting_methods
 from streamer.rigging.texture_fill import continue_texture
-from streamer.rigging.trimap import POSSIBLE, disc, head_region, strand_radius, trimap
+from streamer.rigging.trimap import POSSIBLE, disc, strand_radius, trimap
 
 BODY = 0.3  # coarse matte, aligned with the picture, from which a pixel is the body's
 BODY_RIM = 2  # pixels that alpha may reach beyond the coarse matte, but for the head

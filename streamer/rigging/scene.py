@@ -23,6 +23,7 @@ from streamer.rigging.drawn_face import fit_drawn_face
 from streamer.rigging.face_search import face_extent
 from streamer.rigging.finger_outline import find_fingers
 from streamer.rigging.framing import BARE_HEAD, Circle, Framing, Layout, frame_rect, head_with_hair, skull_circle
+from streamer.rigging.head_region import head_region
 from streamer.rigging.hidden_people import MirrorAxis, behind, mirror_axis
 from streamer.rigging.limb_outline import find_limbs
 from streamer.rigging.matting import CoarseMatte, coarse_matte, face_mask
@@ -30,7 +31,6 @@ from streamer.rigging.picture import Picture
 from streamer.rigging.picture_search import search_picture
 from streamer.rigging.rigger import WHOLE, Character, NoFaceError, move_points
 from streamer.rigging.skeleton import Skeleton, find_skeleton
-from streamer.rigging.trimap import head_region
 from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY
 
 SMALLEST_SHARE = 0.4  # of the largest face; smaller ones stay in the background

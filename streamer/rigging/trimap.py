@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.geometry.topology import CHIN, MESH
 from streamer.rigging.canvas import Array, to_uint8
 from streamer.rigging.face_search import face_extent
+from streamer.rigging.head_region import head_region
 from streamer.rigging.matting import CoarseMatte
 
 Mask = NDArray[np.uint8]  # (H, W) of 0 and 1
@@ -21,8 +21,6 @@ POSSIBLE = 0.1  # coarse matte below which a pixel is not the character's, away 
 HAIR_BAND = 0.07  # outwards from the coarse matte around the head, where hair ends in strands
 BODY_BAND = 0.025  # outwards elsewhere
 INNER_BAND = 0.035  # inwards
-HEAD_REACH = 1.3  # extents of the face around its centre that are the head with its hair
-BELOW_CHIN = 0.35  # extents of the face below the chin to which that reaches
 STRAND = 0.02  # extents of the face: half the width from which something beyond the coarse matte is no strand of hair
 GAP_BAND = 2  # pixels around a gap between limbs in which alpha is unknown
 MIN_RADIUS = 2  # pixels, of a band and of a strand
@@ -109,17 +107,6 @@ def objects_of(rgb: Array, narrow: Mask, wall: Mask, outside: NDArray[np.bool_],
         if around.any() and np.abs(colours[part > 0].mean(0) - colours[around > 0].mean(0)).max() > UNLIKE_WALL:
             objects[rows, columns] |= part
     return objects
-
-
-def head_region(face: Array, shape: tuple[int, ...], below: float = BELOW_CHIN) -> NDArray[np.bool_]:
-    """(H, W), the first two of `shape`: where hair may be around a face (478, 2 or 3), pixels, down to so many of its
-    extents below the chin.
-    """
-    extent = face_extent(face)
-    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
-    centre = (face[:MESH, :2].max(0) + face[:MESH, :2].min(0)) / 2
-    near = np.hypot(x - centre[0], y - centre[1]) < HEAD_REACH * extent
-    return near & (y < face[CHIN, 1] + below * extent)
 
 
 def strand_radius(face: Array) -> int:

@@ -15,8 +15,9 @@ from streamer.rigging.cutout import (
     strands_only,
     without_islands,
 )
+from streamer.rigging.head_region import head_region
 from streamer.rigging.matting import CoarseMatte
-from streamer.rigging.trimap import bands, head_region
+from streamer.rigging.trimap import bands
 from tests.support.heads import BACKDROP, HAIR, SIDE, coarse, face, picture, true_alpha
 
 

@@ -1,0 +1,66 @@
+"""The mask of the pose model fills what the segmentation networks lose of a person, and nothing else."""
+
+import numpy as np
+import pytest
+
+from models.geometry.body import JOINTS
+from streamer.rigging import matting
+from streamer.rigging.body_mask import body_mask, open_gaps, with_body
+from streamer.rigging.canvas import place_on_canvas
+from tests.support.faces import drawn_face
+from tests.support.pictures import cat
+
+SIDE = 60
+
+
+def area(rows: slice, columns: slice) -> np.ndarray:
+    mask = np.zeros((SIDE, SIDE), np.float32)
+    mask[rows, columns] = 1
+    return mask
+
+
+def test_what_the_mask_has_is_the_persons_and_what_it_lacks_is_not_where_the_matte_doubts() -> None:
+    body = area(slice(10, 60), slice(20, 40))
+    matte = body.copy()
+    matte[30:40, 30:40] = 0.4  # a shirt like the wall
+    matte[30:40, :20] = 0.5  # an edge of a screen
+    matte[50:55, 40:50] = 1.0  # what is certainly held
+    found = with_body(matte, body, np.zeros((SIDE, SIDE), bool))
+    assert found[30:40, 30:40].min() == 1 and found[50:55, 40:50].min() == 1
+    assert found[30:40, :20].max() == 0
+
+
+def test_hair_stays_as_it_is() -> None:
+    head = area(slice(0, 20), slice(0, 60)) > 0
+    matte = np.full((SIDE, SIDE), 0.5, np.float32)
+    found = with_body(matte, area(slice(0, 60), slice(20, 40)), head)
+    np.testing.assert_array_equal(found[head], matte[head])
+    assert found[30, 30] == 1 and found[30, 5] == 0
+
+
+def test_a_gap_that_the_mask_fills_is_none() -> None:
+    shirt, between = area(slice(10, 30), slice(10, 14)) > 0, area(slice(10, 30), slice(40, 44)) > 0
+    mask = np.ones((SIDE, SIDE), np.float32)
+    mask[:, 40:44] = 0.3
+    speck = area(slice(50, 52), slice(41, 43)) > 0
+    np.testing.assert_array_equal(open_gaps(shirt | between | speck, mask, 20), between)
+
+
+def test_a_picture_without_a_person_has_no_mask() -> None:
+    picture = cat().rgba[..., :3]
+    assert body_mask(picture, np.ones(picture.shape[:2], np.float32)) is None
+
+
+@pytest.mark.parametrize(("visible", "used"), [(1.0, True), (0.0, False)])
+def test_coarse_matte_believes_the_mask_of_bodies_whose_shoulders_are_seen(
+    monkeypatch: pytest.MonkeyPatch, visible: float, used: bool
+) -> None:
+    picture = cat()
+    canvas = place_on_canvas(picture, 128)
+    face = drawn_face(scale=0.15).face[0].numpy()
+    body = np.zeros((JOINTS, 4), np.float32)
+    body[:, 3] = visible
+    monkeypatch.setattr(matting, "segment_person", lambda *_: np.full((128, 128), 0.65, np.float32))
+    monkeypatch.setattr(matting, "body_mask", lambda rgb, _: np.ones(rgb.shape[:2], np.float32))
+    coarse = matting.coarse_matte(canvas, face, body, None, picture)
+    assert (coarse.matte[-10:].min() > 0.9) == used
