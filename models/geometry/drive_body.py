@@ -62,6 +62,8 @@ MIN_LINE_GROWTH = (-1.6, -1.6, -0.9)  # log of the length of each: the first two
 # Log of length by which lines may grow more than the body, least and most: those of a torso seen from the side widen
 # with a turn up to their full length. How wide its clothes get then, models/geometry/torso_turn.py tells.
 WIDENING = (0.2, 1.0)
+# Width of the shoulders, sizes of the body, over which a torso that hid an arm from the side comes to hide none.
+TURNED_TO_FRONT = (0.6, 0.9)
 RELIABLE_LINE = (0.3, 0.6)  # of a line's usual length: shorter ones have no direction, longer ones do
 
 
@@ -129,7 +131,9 @@ def drive_body(
     head = rotate_scale(rest[:, HEAD_JOINTS, :2] - centre, trunk.angle * strength, trunk.growth * strength)
     middle_now = trunk.corners[:, :2].mean(1, keepdim=True)
     below = gather_rows(torch.cat([trunk.corners, middle, last, ends], 1), BELOW_HEAD)
-    depth = drive_depth(rest, driver, trunks, strength)
+    line = (trunk.corners[:, 0] - trunk.corners[:, 1]).norm(dim=-1, keepdim=True)
+    facing = line / (rest_trunk.size * (trunk.growth * strength).exp()).clamp_min(1e-4)
+    depth = drive_depth(rest, driver, trunks, strength, facing)
     return torch.cat([torch.cat([head + middle_now, below], 1), depth], -1)
 
 
@@ -245,8 +249,11 @@ def line_turns(driver: Trunk, neutral: Trunk) -> Tensor:
     return torch.cat([torch.lerp(spine * visibility, lines, smoothstep(*RELIABLE_LINE, length)), spine], 1)
 
 
-def drive_depth(rest: Tensor, driver: Tensor, trunks: Trunk, strength: Tensor) -> Tensor:
-    """z (B, 33, 1): the driver's relative to the middle of the torso, in the picture's size, where it is seen."""
+def drive_depth(rest: Tensor, driver: Tensor, trunks: Trunk, strength: Tensor, facing: Tensor) -> Tensor:
+    """z (B, 33, 1): the driver's relative to the middle of the torso, in the picture's size, where it is seen.
+
+    facing (B, 1): width of the character's shoulders now, in sizes of the body.
+    """
     batch = len(rest)
     visibility = trunks.visibility[:, 1]
     hips = torch.minimum(visibility[:batch], visibility[batch : 2 * batch])[:, None]
@@ -255,8 +262,12 @@ def drive_depth(rest: Tensor, driver: Tensor, trunks: Trunk, strength: Tensor) -
     ratio = trunks.size[:batch] / trunks.size[2 * batch :].clamp_min(1e-4)
     at_rest = rest[..., 2:3] - middle[:batch]
     own = (driver[..., 2:3] - middle[batch : 2 * batch]) * ratio[:, None]
-    # Arms that the picture hides behind the torso come before it only where the driver's are as far before their own.
+    # Arms that the picture hides behind the torso come before it only where the driver's are as far before their own,
+    # until a torso seen from the side has turned to the front.
     hidden = ((1 - rest[:, ELBOWS, 3:]) * (1 - rest[:, WRISTS, 3:])).repeat(1, ARM_PAIRS, 1)
+    facing_before = trunks.length[:batch, :1] / trunks.size[:batch].clamp_min(1e-4)
+    turned = smoothstep(*TURNED_TO_FRONT, facing) * (1 - smoothstep(*TURNED_TO_FRONT, facing_before))
+    hidden = hidden * (1 - turned)[..., None]
     further = own + at_rest.clamp_min(0) * F.pad(hidden, (0, 0, LEFT_ELBOW, JOINTS - LEFT_HIP))
     own = torch.minimum(further, torch.maximum(own, at_rest))
     return middle[:batch] + torch.lerp(at_rest, own, driver[..., 3:] * strength[:, None].clamp_max(1))

@@ -287,6 +287,16 @@ def test_an_arm_that_the_torso_hides_stays_behind_it_unless_the_drivers_is_far_b
     assert raised[LEFT_WRIST] == pytest.approx(-0.2, abs=0.03)
 
 
+def test_an_arm_that_a_torso_from_the_side_hides_is_beside_it_when_it_has_turned_to_the_front() -> None:
+    from_side = standing()
+    from_side[..., 0] *= 0.4
+    rest = without(from_side, LEFT_ELBOW, LEFT_WRIST)
+    rest[0, [LEFT_ELBOW, LEFT_WRIST], 2] = 0.3
+    still, turned = (driven(rest, now, from_side)[0, :, 2] for now in (from_side, standing()))
+    assert still[LEFT_WRIST] == pytest.approx(0.3, abs=0.02)
+    assert turned[LEFT_WRIST] == pytest.approx(0.0, abs=0.03)
+
+
 @pytest.mark.parametrize("joint", [LEFT_ELBOW, LEFT_WRIST])
 def test_depth_of_an_arm_changes_by_little_while_its_joints_come_into_view(joint: int) -> None:
     """An arm counts as hidden as far as neither its elbow nor its wrist is seen."""
