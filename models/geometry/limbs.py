@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.geometry.body import shoulder_width
+from models.geometry.clothes import continue_torso
 from models.geometry.constants import gather_rows
 from models.geometry.grid import smoothstep, to_box
 from models.geometry.hidden_hands import HiddenHands
@@ -46,11 +47,10 @@ from models.geometry.limb_parts import pixels_of_forearms
 from models.geometry.limb_textures import paint_tiles
 from models.geometry.ribbons import COLUMNS, ROWS, bounding_boxes, draw_ribbons, place_vertices, ribbon_across
 from models.geometry.skin_light import FaceSkin
-from models.geometry.torso_outline import TorsoOutline, TorsoRows, draw_outline, torso_rows
+from models.geometry.torso_outline import TorsoRows, draw_outline, torso_rows
 
 RIM = 2  # pixels around a limb over which the body layer loses its soft edge with it
 SURROUNDED = (0.8, 0.9)  # alpha around limbs: background goes on behind them, the torso does
-FAR_WEIGHT = 1e-9  # of the smooth filling beside the nearest pixels' colours, where there are none
 CLEAR = 0.05  # alpha up to which a pixel is what the plate lacks around a limb, which goes with the limb
 PALM_FROM, PALM_MIDDLE = 2.05, 0.7  # s of an arm, and half widths: where skin tells the colour of a hand
 WARMTH, MOST_OFF = (0.45, 1.8), 0.1  # strength of the hue of skin over that of the face's, and what is of another hue
@@ -180,10 +180,9 @@ def build_limbs(
     on_arms = claim.visible[:, :ARM_PIECES]
     farther = piece_behind(body[..., 2], shoulder_width(body))[:, :ARM_PIECES, None, None] * on_arms
     farther = farther.amax(1, keepdim=True)
-    outline = draw_outline(torso_rows(person[:, 3:], claim.taken, farther, body), body, size)
-    behind = behind_limbs(person, claim.taken, outline)
     # What turns with the torso below it are the legs as well.
     whole = torso_rows(person[:, 3:], claim.taken * on_arms.amax(1, keepdim=True), farther, body)
+    behind = behind_limbs(person, claim.taken, torso_rows(person[:, 3:], claim.taken, farther, body), body)
     return channels_last(found), Uncovered(share_of_limbs(person[:, 3:], claim.taken), behind, whole)
 
 
@@ -250,54 +249,25 @@ def without_layers(body: Tensor, shown: Tensor) -> Tensor:
     return torch.cat([body[..., :3], visibility.unsqueeze(-1)], -1)
 
 
-def behind_limbs(person: Tensor, taken: Tensor, outline: TorsoOutline) -> Tensor:
+def behind_limbs(person: Tensor, taken: Tensor, rows: TorsoRows, body: Tensor) -> Tensor:
     """The torso behind what limbs take (B, 1, S, S), 0 or 1: (B, 4, S, S), premultiplied; elsewhere without meaning.
 
-    person: (B, 4, S, S) the person's own colours, premultiplied. The torso goes on within its outline, and above and
-    below that wherever more of the person than of the background surrounds the limbs; elsewhere there is nothing.
+    person: (B, 4, S, S) the person's own colours, premultiplied. rows: the torso's, of joints (B, 33, 4). It goes on
+    within its outline, and above and below that wherever more of the person than of the background surrounds the limbs;
+    elsewhere there is nothing.
     """
-    size = person.shape[-1]
+    size, outline = person.shape[-1], draw_outline(rows, body, person.shape[-1])
     straight = person[:, :3] / person[:, 3:].clamp_min(1e-3)
     clear = dilate(taken, RIM + size // 128) < 0.5
     around = pull_push(person[:, 3:], clear.to(person.dtype))
     around = blur(around, size // 128)
     alpha = torch.lerp(smoothstep(*SURROUNDED, around), outline.torso, outline.known)
-    known = (clear & (person[:, 3:] > SOLID)).to(person.dtype)
+    beside = (outline.torso < 0.5) & (outline.known > 0.5)  # held by a hand, or another limb
+    known = (clear & ~beside & (person[:, 3:] > SOLID)).to(person.dtype)
     share = F.avg_pool2d(known, 2)  # at half the resolution: what is continued is smooth
-    filled = continue_clothes(F.avg_pool2d(straight * known, 2) / share.clamp_min(0.25), share > 0)
+    filled = continue_torso(F.avg_pool2d(straight * known, 2) / share.clamp_min(0.25), share > 0, rows, body)
     filled = F.interpolate(filled, scale_factor=2, mode="bilinear", align_corners=False)
     return torch.cat([filled * alpha, alpha], 1)
-
-
-def continue_clothes(colours: Tensor, known: Tensor) -> Tensor:
-    """Colours (B, 3, S, S) with what is not known (B, 1, S, S), bool, taken from the nearest known pixels above, below,
-    left and right, the nearest most: clothes go on, instead of blending with everything around.
-    """
-    soft = pull_push(colours, known.to(colours.dtype))
-    source = torch.where(known, blur(soft, colours.shape[-1] // 128), soft)
-    total, weights = soft * FAR_WEIGHT, torch.full_like(soft[:, :1], FAR_WEIGHT)
-    for axis, backwards in ((2, False), (2, True), (3, False), (3, True)):
-        nearest, distance = nearest_known(known, axis, backwards)
-        weight = (distance + 1.0) ** -4 * (distance < colours.shape[-1])
-        total = total + weight * source.gather(axis, nearest.expand_as(source))
-        weights = weights + weight
-    filled = total / weights
-    return torch.where(known, colours, blur(filled, colours.shape[-1] // 128))
-
-
-def nearest_known(known: Tensor, axis: int, backwards: bool) -> tuple[Tensor, Tensor]:
-    """For each pixel the number along an axis of the nearest known one (B, 1, S, S), bool, before it, or after it if
-    backwards, and its distance in pixels; a distance of S or more where there is none.
-    """
-    size = known.shape[axis]
-    shape = [1, 1, 1, 1]
-    shape[axis] = size
-    place = torch.arange(size, device=known.device).view(shape).expand_as(known)
-    if backwards:
-        nearest = torch.where(known, place, 2 * size).flip(axis).cummin(axis).values.flip(axis)
-    else:
-        nearest = torch.where(known, place, -size).cummax(axis).values
-    return nearest.clamp(0, size - 1), (nearest - place).abs()
 
 
 def share_of_limbs(alpha: Tensor, taken: Tensor) -> Tensor:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.geometry.body import HIPS, SHOULDERS
+from models.geometry.body import HIPS, LEFT_INDEX, LEFT_PINKY, RIGHT_INDEX, RIGHT_PINKY, SHOULDERS
+from models.geometry.constants import gather_rows
 from models.geometry.grid import smoothstep, unit_grid
 from models.geometry.inpaint import dilate, opened
 
@@ -19,6 +20,8 @@ DEPTH = 0.25  # of the spine's length: half of a torso's width at least, seen fr
 WIDEST = 2.2  # half widths that are looked at
 LEAST_BELOW = 0.3  # half widths that must be seen below the hips on both sides for the torso to go on
 UNDER_ARMS = 0.05  # half widths that a torso goes on behind an arm beside it, at least
+HELD = 0.3  # lengths of the spine around the knuckles in which hands hold things
+SEEN = 0.5  # visibility of hands that may hold something
 ENDS = 0.08  # lengths of the spine over which the outline fades in below the shoulders, and out at its lower end
 PERSON, NOBODY = 0.5, 0.3  # alpha from which a place is the person's, and up to which it is background
 CLEARLY_NOBODY = 0.05  # the latter beside a limb, in a narrow gap
@@ -78,7 +81,7 @@ def torso_rows(alpha: Tensor, taken: Tensor, behind: Tensor, body: Tensor) -> To
     """The outline of the torso whose arms are taken away.
 
     alpha (B, 1, S, S): of the person. taken, behind (B, 1, S, S): 0 or 1, what is on limbs, and on those that are
-    behind the torso. body (B, 33, ≥2): joints. On each side a half width lies between the last place that is torso, or
+    behind the torso. body (B, 33, 4): joints. On each side a half width lies between the last place that is torso, or
     the line from shoulder to hip, and the first that is background or behind, and is as smooth as that allows.
     """
     size, axis = alpha.shape[-1], spine(body)
@@ -91,22 +94,38 @@ def torso_rows(alpha: Tensor, taken: Tensor, behind: Tensor, body: Tensor) -> To
     rest_at, empty_at, taken_at = F.grid_sample(maps, places, "nearest", "zeros", False).gt(0.5).unbind(1)
     step = torch.linspace(0, WIDEST, COLUMNS, device=alpha.device)
     before_empty = empty_at.to(torch.int32).cumsum(-1) == 0
-    # What follows behind an arm may be something that a hand holds.
-    begun = rest_at.to(torch.int32).cumsum(-1) > 0
-    joined = (taken_at & begun).to(torch.int32).cumsum(-1) == 0
     outer = (step * before_empty).amax(-1)
     along = torch.linspace(0, 1 + BELOW, ROWS, device=alpha.device)
     joints = torch.lerp(axis.shoulders[:, None], axis.hips[:, None], along.clamp_max(1)).repeat(1, 2)
+    held = rest_at & beside_hands(places, body, axis) & (step > joints[..., None])
+    rest_at, taken_at = rest_at & ~held, taken_at | held
+    # What follows behind an arm may be something that a hand holds.
+    begun = rest_at.to(torch.int32).cumsum(-1) > 0
+    joined = (taken_at & begun).to(torch.int32).cumsum(-1) == 0
     inner = (step * (rest_at & before_empty & joined)).amax(-1)
     inner = inner * ((step * ~begun).amax(-1) <= joints)
     under = UNDER_ARMS + 2 / size * rim / axis.half[:, None]
     least = torch.maximum(inner + under * (inner > 0), joints)
-    inner, outer, least = (each.unflatten(1, (2, ROWS)) for each in (inner, torch.maximum(outer, inner), least))
+    inner, outer, least, holds = (
+        each.unflatten(1, (2, ROWS)) for each in (inner, torch.maximum(outer, inner), least, held.any(-1))
+    )
+    least = torch.where(holds, torch.maximum(least, between_rows(least)), least)
     goes_on = ((along < 1) | (inner.amin(1) > LEAST_BELOW)).to(alpha.dtype).cumprod(-1)
     faded = round(ENDS / (1 + BELOW) * ROWS)  # rows
     goes_on = F.avg_pool1d(F.pad(goes_on[:, :-1], (0, faded)), faded, 1)
     right, left = (smoothest(torch.minimum(least, outer), outer) * axis.half[:, None, None]).unbind(1)
     return TorsoRows((left - right) / 2, (left + right) / 2, goes_on)
+
+
+def beside_hands(places: Tensor, body: Tensor, axis: Axis) -> Tensor:
+    """Which of the places (B, H, W, 2) are as near to a hand of joints (B, 33, 4) as what it holds."""
+    near = torch.zeros(places.shape[:-1], dtype=torch.bool, device=places.device)
+    reach = HELD * axis.way.norm(dim=-1)[:, None, None]
+    for pair in ((LEFT_INDEX, LEFT_PINKY), (RIGHT_INDEX, RIGHT_PINKY)):
+        knuckles = gather_rows(body, pair)
+        away = (places - knuckles[..., :2].mean(1)[:, None, None]).norm(dim=-1)
+        near |= (away < reach) & (knuckles[..., 3].amin(1) > SEEN)[:, None, None]
+    return near
 
 
 def leftwards(axis: Axis) -> Tensor:
@@ -136,6 +155,13 @@ def torso_places(axis: Axis) -> Tensor:
     out = -leftwards(axis) * axis.half[:, None]
     start = axis.top[:, None] + along[:, None] * axis.way[:, None]
     return start[:, :, None] + across[..., None] * out[:, None, None]
+
+
+def between_rows(width: Tensor) -> Tensor:
+    """Half widths (B, 2, `ROWS`) that are nowhere less than what there is both above and below, a hand's reach away."""
+    reach = round(HELD / (1 + BELOW) * ROWS)
+    wide = F.max_pool1d(width, 2 * reach + 1, 1, reach)
+    return -F.max_pool1d(-wide, 2 * reach + 1, 1, reach)
 
 
 def smoothest(least: Tensor, outer: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from models.geometry.body import LEFT_INDEX, LEFT_PINKY
 from models.geometry.grid import unit_grid
 from models.geometry.torso_outline import draw_outline, torso_rows
 from tests.support.bodies import figure_joints, near_bone
@@ -48,6 +49,21 @@ def test_torso_does_not_reach_to_what_a_hand_beside_it_holds() -> None:
     held = (X > 0.3) & (X < 0.5) & (Y > -0.2) & (Y < 0)
     found = outline(torch.maximum(alpha, held[None, None].float()), taken)
     assert found[held].max() < 0.1
+
+
+def test_torso_does_not_reach_to_what_hangs_from_a_hand_before_it() -> None:
+    torso = (X.abs() < 0.22) & (Y > -0.45) & (Y < 0.3)
+    arm = near_bone(torch.stack([X, Y], -1), torch.tensor([0.25, -0.35]), torch.tensor([0.3, -0.15]), 0.06)
+    held = (X > 0.15) & (X < 0.45) & (Y > -0.1) & (Y < 0.05)
+    alpha, taken = (mask[None, None].float() for mask in (torso | arm | held, arm))
+    joints = figure_joints()
+    joints[:, [LEFT_INDEX, LEFT_PINKY], :3] = torch.tensor([0.3, -0.1, 0.0])
+    joints[:, [LEFT_INDEX, LEFT_PINKY], 3] = 1
+    rows = torso_rows(alpha, taken, torch.zeros_like(taken), joints)
+    found = draw_outline(rows, joints, SIZE)
+    area = (found.torso * found.known)[0, 0]
+    assert area[held & (X > 0.3)].max() < 0.1
+    assert area[(X.abs() < 0.19) & (Y > -0.3) & (Y < 0.1)].min() > 0.9
 
 
 def test_torso_does_not_reach_over_an_arm_behind_it() -> None:
