@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from kernels.mesh import Bucket, interpolate, rasterise
 from models.geometry.ears import ear_mesh
 from models.geometry.grid import smoothstep, unit_grid
+from models.geometry.hair_detail import hair_detail
 from models.geometry.inpaint import blur, dilate, pull_push
 from models.geometry.shell import shell
 from models.geometry.skull import SKULL_CENTRE
@@ -42,9 +43,14 @@ JAW_BORDER = 8  # texels between the face's mesh and the hair that hangs beside 
 NAPE = (0.5, 0.68)  # downward component of a ray: hair above, and below the nape of the neck
 SLANT = (0.5, 0.65)  # how much a surface faces the camera: at a slant, and well seen
 GIVES_WAY = (0.4, 0.7)  # how much a picture's surface faces the camera, over how much a view's does: replaced, and kept
-FILLED_BELOW = 0.25  # hair of less visibility is blended with what is filled in, a face wherever it is below 1
+FILLED_BELOW = 0.5  # hair of less visibility is blended with what is filled in, a face wherever it is below 1
 WELL_KNOWN = (0.4, 0.8)  # visibility of what is not continued, and of what is
 LEAST = 0.02  # share of what is continued that must be of its kind; where less is, all of it counts
+# Hair is continued from hair that faces the camera so much, times its visibility: not at all, and fully; that lies so
+# many texels of the coarse chart inside of hair; if there is so much of it, as a share of the chart.
+PLAIN, INSIDE, LEAST_HAIR = (0.12, 0.25), 1, 0.005
+DETAIL_BLUR = 3  # texels of the coarse chart: what of hair is finer is repeated where no picture shows it
+SOFT_HAIRLINE = 1  # texels of the coarse chart: blur of the border between hair and skin where no picture shows it
 MOSTLY, HAIRLINE_BLUR = (0.44, 0.56), 1  # share of hair: skin, and hair; texels of the coarse chart
 
 
@@ -221,15 +227,21 @@ def make_chart(sources: Sequence[Source], grid: ChartGrid, hangs: Tensor) -> Ten
     own, own_visibility = texture, total
     for view in mirrored:
         texture, total = add_where_missing(texture, total, match_light(view, own, own_visibility), view.visibility)
-    known_hair = total * hair * texture[:, 3:4]
+    frontal = torch.stack([view.facing * view.visibility for view in [*views, *mirrored]]).amax(0)
+    plain_hair = inside(texture[:, 3:4] * is_hair * smoothstep(*PLAIN, frontal))
+    known_hair = total * hair * inside(texture[:, 3:4])
     back, behind = reflect_across_outline(torch.cat([texture * known_hair, known_hair], 1)).split([5, 1], 1)
     texture, total = add_where_missing(texture, total, back / behind.clamp_min(1e-4), behind * hair * is_hair)
     colour, hair_like, skin_like = texture.split([3, 1, 1], 1)
     well_known = smoothstep(*WELL_KNOWN, total)
-    filled_hair = continued(colour, mostly_of_kind(well_known * is_hair, hair_like))
+    enough = plain_hair.mean((1, 2, 3), True) > LEAST_HAIR
+    from_hair = torch.where(enough, plain_hair, mostly_of_kind(well_known * is_hair, hair_like))
+    detail = hair_detail(colour, smoothed(colour, plain_hair), plain_hair)
+    filled_hair = (continued(colour, from_hair) * detail.exp()).clamp(0, 1)
     filled_skin = continued(colour, mostly_of_kind(well_known * (1 - is_hair), skin_like))
     known = torch.lerp(total, (total / FILLED_BELOW).clamp_max(1), is_hair)
-    completed = torch.lerp(torch.lerp(filled_skin, filled_hair, is_hair), colour, known)
+    soft = (2 * fine(blur(coarse(is_hair), SOFT_HAIRLINE)) - 1).clamp_min(0)  # it fades in where hair begins
+    completed = torch.lerp(torch.lerp(filled_skin, filled_hair, soft), colour, known)
     return torch.cat([completed, torch.ones_like(total)], 1)
 
 
@@ -261,6 +273,19 @@ def add_where_missing(texture: Tensor, total: Tensor, view: Tensor, visibility: 
     share = visibility * (1 - total)
     together = total + share
     return (total * texture + share * view) / together.clamp_min(1e-4), together
+
+
+def inside(weight: Tensor) -> Tensor:
+    """Weights (B, 1, C, C), 0..1, but none at the edge of what they are above 0 in: `INSIDE` texels of the coarse
+    chart.
+    """
+    return weight * fine(-dilate(-coarse(weight), INSIDE))
+
+
+def smoothed(colour: Tensor, weight: Tensor) -> Tensor:
+    """Colours (B, 3, C, C) averaged with weights (B, 1, C, C), 0..1, over what is finer than `DETAIL_BLUR`."""
+    around = blur(coarse(torch.cat([colour * weight, weight], 1)), DETAIL_BLUR)
+    return fine(around[:, :3] / around[:, 3:].clamp_min(1e-4))
 
 
 def mostly_of_kind(weight: Tensor, likeness: Tensor) -> Tensor:
