@@ -31,6 +31,7 @@ from models.geometry.limb_curve import PIECES
 from models.geometry.limb_motion import MovedLimbs, move_limbs
 from models.geometry.limbs import first_pieces
 from models.geometry.motion_tokens import motion_tokens
+from models.geometry.offsets import NECK
 from models.geometry.openings import EYES, opening
 from models.geometry.retarget import Pose
 from models.geometry.rig import FOCUS_CENTRE, Rig
@@ -45,7 +46,7 @@ from models.geometry.topology import (
     inverse_2x2,
     topology,
 )
-from models.geometry.torso_turn import TorsoTurn, turn_torso, turned_places
+from models.geometry.torso_turn import TorsoTurn, neck_motion, turn_torso, turned_places
 from models.geometry.turn_limit import sheet_head
 
 MOST_FOLLOWED = 0.12  # canonical units by which a turn moves what surrounds the face beyond the middle of the head
@@ -253,6 +254,10 @@ def draw_behind(
     skinned = skin_points(rig, around, joints, torch.cat([source, rig.face[:, border]], 1), skin)
     moved, residual = skinned[:, : -len(border)], around.apply(pose.local[:, border]) - skinned[:, -len(border) :]
     displacement = (moved + rig.border_weights[:, mesh] @ residual - source)[..., :2]
+    if turn is not None:
+        neck = rig.head.apply(const_floats((NECK,), box.device).expand(len(box), -1, -1))[:, 0, :2]
+        further = neck_motion(source, rig.body, turn, neck, rig.head.scale, pose.head.scale / rig.head.scale)
+        displacement = displacement + rig.skin[:, mesh, :, 1:2] * further
     displacement = pin_to_border(rig.edge_pins[:, mesh], displacement)
     moved = torch.cat([source[..., :2] + displacement, moved[..., 2:]], -1)
     window = math.ceil(GUIDE_SIDE * LATTICE_REACH / (LATTICE_SIDE - 1) * TRIANGLE_GROWTH) + 1

@@ -37,6 +37,7 @@ INSIDE = (0.88, 0.94)
 # Sine of a picture's yaw: up to the first what is hidden is the back's, from the second on the other half's.
 FROM_THE_SIDE = (0.3, 0.7)
 BELOW_NECK = (-0.05, 0.15)  # lengths of the spine from the shoulders over which a torso begins, below the neck
+NECK_WIDTH = (0.7, 1.6)  # canonical units beside the middle of a neck over which it ends
 LEFTS, RIGHTS = (LEFT_SHOULDER, LEFT_HIP), (RIGHT_SHOULDER, RIGHT_HIP)
 
 
@@ -120,6 +121,27 @@ def with_lines(body: Tensor, factor: Tensor) -> Tensor:
     shoulders, hips = corners[:, :2], corners[:, 2:]
     between = body[:, RIGHT_SHOULDER + 1 : LEFT_HIP]
     return torch.cat([body[:, :LEFT_SHOULDER], shoulders, between, hips, body[:, RIGHT_HIP + 1 :]], 1)
+
+
+def neck_motion(points: Tensor, rest: Tensor, turn: TorsoTurn, neck: Tensor, unit: Tensor, growth: Tensor) -> Tensor:
+    """What points (B, N, ≥2) around a neck move further (B, N, 2) than with the shoulders' line, canvas units.
+
+    A neck is round: it does not widen with the shoulders of a torso that turns from the side to the front, and comes to
+    their middle. rest (B, 33, ≥2): joints of the picture. neck (B, 2): where the head sits on it. unit, growth (B,): a
+    canonical unit of the head, canvas units, and the character's size now over that in the picture.
+    """
+    axis, now = spine(rest), leftwards(spine(turn.joints))
+    across = leftwards(axis)
+    offset = points[..., :2] - axis.top[:, None]
+    along = (offset * axis.way[:, None]).sum(-1) / axis.way.square().sum(-1).clamp_min(1e-6)[:, None]
+    x, middle = (offset * across[:, None]).sum(-1), ((neck - axis.top) * across).sum(-1)[:, None]
+    lines = [(j[:, LEFT_SHOULDER, :2] - j[:, RIGHT_SHOULDER, :2]).norm(dim=-1)[:, None] for j in (rest, turn.joints)]
+    before, after = turn.before[:, :1].sin(), turn.now[:, :1].sin()
+    ratio = (after * before / before.square().clamp_min(1e-4)).clamp(-1, 1)
+    wanted = growth[:, None] * (x - middle * (1 - ratio))
+    share = smoothstep(*FROM_THE_SIDE, before.abs()) * (1 - smoothstep(*BELOW_NECK, along))
+    share = share * (1 - smoothstep(*NECK_WIDTH, (x - middle).abs() / unit[:, None]))
+    return (share * (wanted - x * lines[1] / lines[0].clamp_min(1e-3))).unsqueeze(-1) * now[:, None]
 
 
 def turned_places(places: Tensor, rows: TorsoRows, rest: Tensor, turn: TorsoTurn) -> Tensor:

@@ -13,7 +13,7 @@ from models.geometry.guidance import make_guidance
 from models.geometry.proportions import HEAD_SIZE
 from models.geometry.retarget import Pose, rest_pose
 from models.geometry.rig import Rig
-from models.geometry.torso_turn import DEPTH, TorsoTurn, on_cylinder, turn_torso, turned_places
+from models.geometry.torso_turn import DEPTH, TorsoTurn, neck_motion, on_cylinder, turn_torso, turned_places
 from tests.support.bodies import drawn_figure, figure_joints
 
 TORSO = [LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_HIP, RIGHT_HIP]
@@ -66,6 +66,20 @@ def test_torso_in_profile_is_as_wide_as_a_body_is_deep_and_not_as_its_joints() -
     assert width(flat) < 0.05 * width(front)
     assert width(profile) / width(front) == pytest.approx(DEPTH, abs=0.02)
     assert 1.4 < width(turn(70.0, 0.0).joints) / width(seen_at(70.0)) < 2.1
+
+
+def test_a_neck_seen_from_the_side_keeps_its_width_and_comes_to_the_middle_of_the_shoulders() -> None:
+    rest, same, turned = seen_at(70.0), turn(70.0, 70.0), turn(70.0, 0.0)
+    top = rest[:, SHOULDERS, :2].mean(1)
+    neck = top + torch.tensor([[0.03, -0.05]])  # bent forwards, to the side to which they look
+    points = (neck + torch.tensor([[-0.05, 0.0], [0.0, 0.0], [0.05, 0.0], [0.4, 0.0]]))[None, :]
+    assert neck_motion(points, rest, same, neck, HEAD, ONE).abs().max() < 1e-5
+    widened = width(turned.joints) / width(rest)
+    further = neck_motion(points, rest, turned, neck, HEAD, ONE)[0, :, 0]
+    moved = ((points[0, :, 0] - top[0, 0]) * widened + further).tolist()
+    assert moved[2] - moved[0] == pytest.approx(0.1, abs=0.005)
+    assert abs(moved[1]) < 0.01
+    assert abs(further[3]) < 1e-5  # the shoulders widen
 
 
 def test_hips_that_are_not_seen_leave_the_torso_a_sheet() -> None:
