@@ -21,6 +21,7 @@ from models.geometry.grid_mesh import LATTICE_REACH, LATTICE_SIDE, TRIANGLE_GROW
 from models.geometry.head_surface import (
     FINER,
     depth_tested,
+    even_coverage,
     head_buckets,
     hidden_share,
     move_surface,
@@ -347,7 +348,7 @@ def draw_front(rig: Rig, pose: Pose, vertices: Tensor, box: Tensor) -> tuple[Ten
     """
     drawn = draw_surface(rig, pose, vertices, box, FINER)
     columns, rows = inside_edges(box)
-    coverage = F.avg_pool2d(drawn[:, :1], FINER).clamp(0, 1) * columns * rows
+    coverage = even_coverage(drawn[:, :1]) * columns * rows
     return continue_outwards(drawn[:, 1:3], drawn[:, 3:], FLOW_REACH), coverage
 
 

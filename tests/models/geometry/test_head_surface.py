@@ -10,13 +10,16 @@ from torch.nn.functional import max_pool2d
 
 from kernels.mesh import draw_mesh
 from kernels.warp import Maps
+from kernels.warp.reference import sharpen_coverage
 from models.compositor import compose
 from models.config import GUIDE_SIDE
 from models.geometry.ears import EARS
 from models.geometry.grid import to_box
 from models.geometry.guidance import make_guidance
 from models.geometry.head_surface import (
+    FINER,
     depth_tested,
+    even_coverage,
     facing_camera,
     head_buckets,
     hidden_share,
@@ -104,7 +107,7 @@ def test_coverage_of_a_turned_head_has_no_hole(frontal: Rig, three_quarter: Rig,
     for rig, fade in itertools.product((frontal, three_quarter), surface_fades(CPU)):
         _, vertices = turned(rig, yaw, pitch)
         coverage = surface_coverage(vertices, fade[None], rig.focus, rig.cells_per_unit, GUIDE_SIDE)[0, 0]
-        assert coverage.min() >= 0 and coverage.max() <= 1 and (coverage > 0.99).sum() > 800
+        assert coverage.min() >= 0 and coverage.max() <= 1 and (coverage > 0.5).sum() > 800
         assert enclosed(coverage > 0.2).sum() == 0
 
 
@@ -307,3 +310,14 @@ def test_gradients_go_through_everything_that_is_drawn_from_the_chart(frontal: R
     unedited = Maps(nothing.expand(-1, 2, -1, -1), nothing + 1, nothing.expand(-1, 3, -1, -1))
     draw_layers(Focus(focus.picture, focus.plate, focus.person, chart, focus.mouth), layers, unedited).sum().backward()
     assert chart.grad is not None and (chart.grad != 0).float().mean() > 0.01
+
+
+@pytest.mark.parametrize("slope", [0.3, 0.7])
+def test_coverage_of_a_slanted_outline_has_small_teeth(slope: float) -> None:
+    side, size = GUIDE_SIDE * FINER, 4 * GUIDE_SIDE
+    y, x = torch.meshgrid(torch.arange(side) + 0.5, torch.arange(side) + 0.5, indexing="ij")
+    drawn = (x > side / 2 + slope * (y - side / 2)).float()[None, None]
+    line = size / 2 + slope * (torch.arange(size) + 0.5 - size / 2)
+    edge = size - sharpen_coverage(even_coverage(drawn), size)[0, 0].sum(1)
+    assert (edge - line)[size // 4 : -size // 4].abs().max() < 0.4  # pixels; with means over single cells .6 and .7
+    assert even_coverage(torch.ones_like(drawn))[..., 1:-1, 1:-1].min() == 1
