@@ -55,8 +55,8 @@ class Tape:
 
     Calling it runs the program with other values of inputs of the same shapes, and returns new tensors, which share one
     block of memory: nobody may write into them, and who keeps one keeps all. Those that depend on no input are the same
-    ones each time. The constants of the recording are not copied: nobody may write into
-    them. Calls from several threads wait for each other.
+    ones each time. The constants of the recording are not copied: nobody may write into them. Calls from several
+    threads wait for each other.
 
     Raises NotRecordable if the host reads a value that depends on an input, or an input is written into.
     """

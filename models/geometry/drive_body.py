@@ -37,7 +37,7 @@ from models.geometry.drive_limbs import (
     rotate_scale,
     wrapped,
 )
-from models.geometry.grid import smoothstep
+from models.geometry.grid import ease_beyond, smoothstep
 from models.geometry.limb_curve import FIRST_JOINTS, SECOND_JOINTS, THIRD_JOINTS
 from models.geometry.offsets import NECK
 from models.geometry.proportions import USUAL_LINES, Trunk, bones_of, sanitized, trunk_of, with_shoulders
@@ -51,6 +51,9 @@ _PLACED = (*FIRST_JOINTS, *SECOND_JOINTS, *THIRD_JOINTS, *END_JOINTS)
 BELOW_HEAD = tuple(_PLACED.index(joint) for joint in range(HEAD_JOINTS.stop, JOINTS))  # of those, by number
 
 NECK_FOLLOW = 0.6  # share of the neck's motion that shoulders go along with where they are not tracked
+# Head sizes that a neck may be beside the middle of the shoulders unless the picture shows it so, and over which it is
+# held back beyond: a driver whose neutral leans or stands in profile would take an upright character's head off.
+NECK_ASIDE, EASED_ASIDE = 0.8, 0.4
 HIP_FOLLOW = 0.35  # share of the shoulders' motion that hips which the picture shows go along with, likewise
 LEAN = 0.4  # lengths of the spine that shoulders get ahead of hips which are not seen, at most
 SHOULDER_NOISE = (0.12, 0.15, 0.15)  # of tracked shoulders: shift (shoulder widths), angle (radians), log of size
@@ -154,7 +157,8 @@ def measure_shoulders(
     """
     device, width = unit.device, rest.length[:, :1]
     neck = const_floats((NECK,), device).expand(len(unit), -1, -1)
-    neck_shift = (heads[1].apply(neck) - heads[0].apply(neck))[:, 0, :2] * NECK_FOLLOW
+    necks = tuple(head.apply(neck)[:, 0, :2] for head in heads)
+    neck_shift = (necks[1] - necks[0]) * NECK_FOLLOW
     neck_growth = (heads[1].scale / heads[0].scale)[:, None].log() * NECK_FOLLOW
     detected = (driver.visibility * neutral.visibility)[:, :1]
     shift = (driver.middles - neutral.middles)[:, 0, :2] * unit
@@ -175,9 +179,24 @@ def measure_shoulders(
         torso_growth = torso_growth + (shrink - neck_growth)
         torso_changes = wiener_shrink(torch.stack([torso_turn, torso_growth, torso_growth], 1), CLOTHES_NOISE)
         changes = torch.lerp(changes, torso_changes[..., 0], trust)
+    shift = below_neck(necks[0] - rest.middles[:, 0, :2], shift, necks[1] - necks[0], (heads[0].scale, heads[1].scale))
     angle, line, growth = changes.split(1, 1)
     angle = angle.clamp(-MAX_TORSO_ANGLE, MAX_TORSO_ANGLE)
     return ShoulderMotion(shift, angle, line + neck_growth, growth + neck_growth)
+
+
+def below_neck(rest: Tensor, shift: Tensor, neck_shift: Tensor, scales: tuple[Tensor, Tensor]) -> Tensor:
+    """How far shoulders move (B, 2), so that they stay below the neck: at most that far to its side as in the picture,
+    or `NECK_ASIDE` where that is less, and `EASED_ASIDE`.
+
+    rest (B, 2): from the middle of the shoulders to the neck in the picture, canvas units. shift, neck_shift (B, 2):
+    displacements of the shoulders and of the neck. scales (B,) each: of the heads in the picture, and now.
+    """
+    before, now = (scale[:, None] for scale in scales)
+    aside = (rest + neck_shift - shift)[:, :1] / now
+    free = (rest[:, :1] / before).abs().clamp_min(NECK_ASIDE)
+    excess = aside - aside.sign() * ease_beyond(aside.abs(), free, EASED_ASIDE)
+    return shift + F.pad(excess * now, (0, 1))
 
 
 def steady_shoulders(neutral: Trunk, motion: ShoulderMotion, unit: Tensor, shrink: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ from models.geometry.body import (
     RIGHT_WRIST,
     SHOULDERS,
 )
-from models.geometry.drive_body import drive_body
+from models.geometry.drive_body import EASED_ASIDE, NECK_ASIDE, drive_body
 from models.geometry.retarget import retarget
 from models.geometry.rig import Rig
 from models.geometry.topology import HeadTransform
@@ -38,14 +38,19 @@ from tests.support.joints import bent, standing
 BODY = slice(LEFT_SHOULDER, JOINTS)
 
 
-def head(scale: float = 0.08) -> HeadTransform:
-    return HeadTransform(torch.tensor([scale]), torch.eye(3)[None], torch.tensor([[0.0, -0.7, 0.0]]))
+def head(scale: float = 0.08, x: float = 0.0) -> HeadTransform:
+    return HeadTransform(torch.tensor([scale]), torch.eye(3)[None], torch.tensor([[x, -0.7, 0.0]]))
 
 
-def driven(rest: Tensor, now: Tensor, neutral: Tensor, strength: float = 1.0, **options: object) -> Tensor:
-    """Target joints (1, 33, 3) while head and clothes are still; the driver is as large as the picture."""
+def driven(
+    rest: Tensor, now: Tensor, neutral: Tensor, strength: float = 1.0, head_x: float = 0.0, **options: object
+) -> Tensor:
+    """Target joints (1, 33, 3) while the head moves to the side and clothes are still; the driver is as large as the
+    picture.
+    """
     one = torch.ones(1)
-    return drive_body(rest, (head(), head()), now, neutral, one, strength * one, **options)  # type: ignore[arg-type]
+    heads = head(), head(x=head_x)
+    return drive_body(rest, heads, now, neutral, one, strength * one, **options)  # type: ignore[arg-type]
 
 
 def length(joints: Tensor, first: int, last: int) -> float:
@@ -215,7 +220,7 @@ def test_a_driver_seen_from_the_chest_up_leaves_the_feet_and_shifts_the_hips_a_l
     neutral = without(standing(), *below)
     now = neutral.clone()
     now[0, :, 0] += 0.2
-    moved = driven(standing(), now, neutral)
+    moved = driven(standing(), now, neutral, head_x=0.2)
     shift = (moved - standing()[..., :3])[0, :, 0]
     assert shift[LEFT_SHOULDER] > 0.17 and 0.03 < shift[LEFT_HIP] < 0.14
     assert shift[[LEFT_ANKLE, RIGHT_ANKLE]].abs().max() < 1e-4
@@ -324,9 +329,24 @@ def test_a_frame_that_holds_the_head_back_holds_the_body_back() -> None:
     now = standing()
     now[..., 0] += 0.3
     kept = torch.tensor([0.5]), torch.tensor([1.0])
-    free, held = driven(standing(), now, standing()), driven(standing(), now, standing(), kept=kept)
+    free = driven(standing(), now, standing(), head_x=0.3)
+    held = driven(standing(), now, standing(), head_x=0.15, kept=kept)
     shift = (held - standing()[..., :3])[0, [LEFT_SHOULDER, LEFT_ANKLE], 0]
     assert (shift - (free - standing()[..., :3])[0, [LEFT_SHOULDER, LEFT_ANKLE], 0] / 2).abs().max() < 0.03
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_shoulders_stay_below_the_neck_unless_the_picture_shows_them_beside_it(side: int) -> None:
+    now = standing()
+    now[..., 0] += 0.3 * side  # as of somebody whose neutral leans, and who stands upright now
+    aside = driven(standing(), now, standing())[0, SHOULDERS, 0].mean()
+    assert 0.08 * NECK_ASIDE < side * aside <= 0.08 * (NECK_ASIDE + EASED_ASIDE) + 0.001
+    near = standing()
+    near[..., 0] += 0.05 * side
+    assert 0.03 < driven(standing(), near, standing())[0, SHOULDERS, 0].mean() * side < 0.05, "nothing holds it back"
+    leaning = standing()
+    leaning[..., 0] += 0.2 * side
+    assert torch.allclose(driven(leaning, leaning, leaning), leaning[..., :3], atol=1e-3), "as in the picture"
 
 
 def test_a_driver_who_turns_around_neither_tilts_nor_turns_the_torso() -> None:

@@ -138,3 +138,15 @@ def test_a_body_moves_on_and_takes_the_head_along_when_the_face_is_lost_and_foun
         np.testing.assert_array_equal(motion.body, true.body)
         assert np.abs(head_pose(motion.face).shift[:2] - head_pose(true.face).shift[:2]).max() < 0.12
     np.testing.assert_array_equal(shown[-1].face, truth[-1].face)
+
+
+def test_head_goes_along_with_its_body_while_one_source_replaces_the_other():
+    presence, base = Presence(), seen()
+    places = []
+    for i in range(40):
+        at = i * STEP
+        walking = seen(at, shift=(0.8 * at, 0, 0))
+        shown = presence.resolve(without_face(walking) if 10 <= i < 16 else walking, base, at)
+        places.append(head_pose(shown.face).shift[0])
+    steps = np.diff(places[1:]) / (0.8 * STEP)
+    assert steps.min() > 0.5 and steps.max() < 1.5
