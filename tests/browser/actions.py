@@ -9,6 +9,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
 from tests.browser.conftest import CONDITION_TIMEOUT_MS
@@ -62,10 +63,11 @@ def is_close(colour: list[int], expected: tuple[int, int, int]) -> bool:
 
 
 def wait_until(condition: Callable[[], bool], page: Page) -> None:
-    """Wait for a condition that no element of the page shows."""
+    """Wait for a condition that no element of the page shows; a failure tells what the page shows then."""
     deadline = time.monotonic() + CONDITION_TIMEOUT_MS / 1000
     while not condition():
-        assert time.monotonic() < deadline, "the condition did not become true in time"
+        if time.monotonic() > deadline:
+            pytest.fail(f"the condition did not become true in time; the page: {page.locator('body').aria_snapshot()}")
         page.wait_for_timeout(100)
 
 
@@ -131,7 +133,7 @@ def hold_requests(page: Page, path: str, method: str) -> list[Route]:
     held: list[Route] = []
 
     def hold(route: Route) -> None:
-        if route.request.method == method and route.request.resource_type == "fetch":
+        if route.request.method == method and route.request.resource_type != "image":
             held.append(route)
         else:
             route.fallback()
