@@ -52,7 +52,7 @@ BELOW_HEAD = tuple(_PLACED.index(joint) for joint in range(HEAD_JOINTS.stop, JOI
 
 NECK_FOLLOW = 0.6  # share of the neck's motion that shoulders go along with where they are not tracked
 # Head sizes that a neck may be beside the middle of the shoulders unless the picture shows it so, and over which it is
-# held back beyond: a driver whose neutral leans or stands in profile would take an upright character's head off.
+# held back beyond: a driver whose neutral leans, or is in profile, would move an upright character's head off them.
 NECK_ASIDE, EASED_ASIDE = 0.8, 0.4
 HIP_FOLLOW = 0.35  # share of the shoulders' motion that hips which the picture shows go along with, likewise
 LEAN = 0.4  # lengths of the spine that shoulders get ahead of hips which are not seen, at most
