@@ -43,6 +43,7 @@ RIGID_BONES = 2  # shoulders and hips, which carry the torso and grow evenly; th
 BONE_STARTS = (LEFT_SHOULDER, LEFT_HIP, *(start for start, _ in SEGMENTS))
 BONE_ENDS = (RIGHT_SHOULDER, RIGHT_HIP, *(end for _, end in SEGMENTS))
 BONES = 1 + RIGID_BONES + len(SEGMENTS)  # columns of the skin weights: head, shoulders, hips, segments
+SHOULDERS_BONE = slice(1, 2)  # the column of the shoulders
 Joints = tuple[int, ...]
 
 SHOULDER_PLACES = ((2.05, 2.75, 0.9), (-2.05, 2.75, 0.9))  # canonical units: shoulders of an upright person, left first

@@ -51,9 +51,10 @@ _PLACED = (*FIRST_JOINTS, *SECOND_JOINTS, *THIRD_JOINTS, *END_JOINTS)
 BELOW_HEAD = tuple(_PLACED.index(joint) for joint in range(HEAD_JOINTS.stop, JOINTS))  # of those, by number
 
 NECK_FOLLOW = 0.6  # share of the neck's motion that shoulders go along with where they are not tracked
-# Head sizes that a neck may be beside the middle of the shoulders unless the picture shows it so, and over which it is
-# held back beyond: a driver whose neutral leans, or is in profile, would move an upright character's head off them.
+# Canonical units of the head by which a neck may be beside the middle of the shoulders, if it is not so in the picture,
+# and over which it is held back beyond: drivers whose neutral leans, or is in profile, turn out to stand elsewhere.
 NECK_ASIDE, EASED_ASIDE = 0.8, 0.4
+MIN_STRENGTH = 0.05  # by which a displacement is divided
 HIP_FOLLOW = 0.35  # share of the shoulders' motion that hips which the picture shows go along with, likewise
 LEAN = 0.4  # lengths of the spine that shoulders get ahead of hips which are not seen, at most
 SHOULDER_NOISE = (0.12, 0.15, 0.15)  # of tracked shoulders: shift (shoulder widths), angle (radians), log of size
@@ -116,7 +117,7 @@ def drive_body(
     trunk_parts = zip(*(part.chunk(3) for part in trunks), strict=True)
     rest_trunk, driver_trunk, neutral_trunk = (Trunk(*parts) for parts in trunk_parts)
     unit = unit[:, None] * left.clamp_min(MIN_KEPT)
-    motion = measure_shoulders(rest_trunk, driver_trunk, neutral_trunk, heads, unit, torsos, shrink)
+    motion = measure_shoulders(rest_trunk, driver_trunk, neutral_trunk, heads, unit, strength, torsos, shrink)
     shoulders = steady_shoulders(neutral_trunk, motion, unit, shrink)
     rest, driver, neutral = joints.chunk(3)
     shoulders = torch.cat([shoulders, driver[:, SHOULDERS, 2:]], -1)
@@ -135,7 +136,7 @@ def drive_body(
     middle_now = trunk.corners[:, :2].mean(1, keepdim=True)
     below = gather_rows(torch.cat([trunk.corners, middle, last, ends], 1), BELOW_HEAD)
     line = (trunk.corners[:, 0] - trunk.corners[:, 1]).norm(dim=-1, keepdim=True)
-    facing = line / (rest_trunk.size * (trunk.growth * strength).exp()).clamp_min(1e-4)
+    facing = line / (bones[:, :1] * rest_trunk.size * (trunk.growth * strength).exp()).clamp_min(1e-4)
     depth = drive_depth(rest, driver, trunks, strength, facing)
     return torch.cat([torch.cat([head + middle_now, below], 1), depth], -1)
 
@@ -146,12 +147,14 @@ def measure_shoulders(
     neutral: Trunk,
     heads: tuple[HeadTransform, HeadTransform],
     unit: Tensor,
+    strength: Tensor,
     torsos: tuple[Tensor, Tensor] | None,
     shrink: Tensor,
 ) -> ShoulderMotion:
     """How the shoulders have moved, of the picture, the driver now, and in the neutral. See `drive_body`.
 
-    unit, shrink (B, 1): canvas units of a camera unit, of displacements; log of the size that is left.
+    unit, strength, shrink (B, 1): canvas units of a camera unit, of displacements; with what strength the motion is
+    drawn; log of the size that is left.
     Tracked shoulders are off by some per cent of their width, and by more while the head turns. Small differences from
     what the neck's motion predicts are therefore taken for noise, unless the clothes show them.
     """
@@ -179,23 +182,25 @@ def measure_shoulders(
         torso_growth = torso_growth + (shrink - neck_growth)
         torso_changes = wiener_shrink(torch.stack([torso_turn, torso_growth, torso_growth], 1), CLOTHES_NOISE)
         changes = torch.lerp(changes, torso_changes[..., 0], trust)
-    shift = below_neck(necks[0] - rest.middles[:, 0, :2], shift, necks[1] - necks[0], (heads[0].scale, heads[1].scale))
+    aside = necks[0] - rest.middles[:, 0, :2]
+    drawn = below_neck(aside, shift * strength, necks[1] - necks[0], (heads[0].scale, heads[1].scale))
+    shift = shift + (drawn - shift * strength) / strength.clamp_min(MIN_STRENGTH)
     angle, line, growth = changes.split(1, 1)
     angle = angle.clamp(-MAX_TORSO_ANGLE, MAX_TORSO_ANGLE)
     return ShoulderMotion(shift, angle, line + neck_growth, growth + neck_growth)
 
 
-def below_neck(rest: Tensor, shift: Tensor, neck_shift: Tensor, scales: tuple[Tensor, Tensor]) -> Tensor:
-    """How far shoulders move (B, 2), so that they stay below the neck: at most that far to its side as in the picture,
-    or `NECK_ASIDE` where that is less, and `EASED_ASIDE`.
+def below_neck(aside: Tensor, shift: Tensor, neck_shift: Tensor, scales: tuple[Tensor, Tensor]) -> Tensor:
+    """The displacement (B, 2) of shoulders, changed along the canvas's x so that the neck is beside their middle by
+    less than `EASED_ASIDE` canonical units more than in the picture, or than `NECK_ASIDE` where it is nearer there.
 
-    rest (B, 2): from the middle of the shoulders to the neck in the picture, canvas units. shift, neck_shift (B, 2):
+    aside (B, 2): from the middle of the shoulders to the neck in the picture, canvas units. shift, neck_shift (B, 2):
     displacements of the shoulders and of the neck. scales (B,) each: of the heads in the picture, and now.
     """
     before, now = (scale[:, None] for scale in scales)
-    aside = (rest + neck_shift - shift)[:, :1] / now
-    free = (rest[:, :1] / before).abs().clamp_min(NECK_ASIDE)
-    excess = aside - aside.sign() * ease_beyond(aside.abs(), free, EASED_ASIDE)
+    away = (aside + neck_shift - shift)[:, :1] / now
+    free = (aside[:, :1] / before).abs().clamp_min(NECK_ASIDE)
+    excess = away - away.sign() * ease_beyond(away.abs(), free, EASED_ASIDE)
     return shift + F.pad(excess * now, (0, 1))
 
 
@@ -271,7 +276,7 @@ def line_turns(driver: Trunk, neutral: Trunk) -> Tensor:
 def drive_depth(rest: Tensor, driver: Tensor, trunks: Trunk, strength: Tensor, facing: Tensor) -> Tensor:
     """z (B, 33, 1): the driver's relative to the middle of the torso, in the picture's size, where it is seen.
 
-    facing (B, 1): width of the character's shoulders now, in sizes of the body.
+    facing (B, 1): width of the character's shoulders now, in sizes of the body, but for the width that `bones` give.
     """
     batch = len(rest)
     visibility = trunks.visibility[:, 1]
@@ -285,8 +290,8 @@ def drive_depth(rest: Tensor, driver: Tensor, trunks: Trunk, strength: Tensor, f
     # until a torso seen from the side has turned to the front.
     hidden = ((1 - rest[:, ELBOWS, 3:]) * (1 - rest[:, WRISTS, 3:])).repeat(1, ARM_PAIRS, 1)
     facing_before = trunks.length[:batch, :1] / trunks.size[:batch].clamp_min(1e-4)
-    turned = smoothstep(*TURNED_TO_FRONT, facing) * (1 - smoothstep(*TURNED_TO_FRONT, facing_before))
-    hidden = hidden * (1 - turned)[..., None]
+    before, now = (smoothstep(*TURNED_TO_FRONT, width) for width in (facing_before, facing))
+    hidden = hidden * (1 - (now - before).clamp_min(0))[..., None]
     further = own + at_rest.clamp_min(0) * F.pad(hidden, (0, 0, LEFT_ELBOW, JOINTS - LEFT_HIP))
     own = torch.minimum(further, torch.maximum(own, at_rest))
     return middle[:batch] + torch.lerp(at_rest, own, driver[..., 3:] * strength[:, None].clamp_max(1))

@@ -14,7 +14,7 @@ from kernels.eyeballs import Eyeballs, draw_eyeballs
 from kernels.mesh import Bucket, draw_mesh
 from kernels.outline import continue_outwards
 from models.config import GUIDE_SIDE
-from models.geometry.body import move_with_bones, pin_to_border
+from models.geometry.body import SHOULDERS_BONE, move_with_bones, pin_to_border
 from models.geometry.constants import const_floats, gather_rows
 from models.geometry.grid import area_ratio, box_planes, canvas_box, crop, sample_planes, smoothstep, to_box, unit_grid
 from models.geometry.grid_mesh import LATTICE_REACH, LATTICE_SIDE, TRIANGLE_GROWTH, lattice_triangles
@@ -258,7 +258,7 @@ def draw_behind(
     if turn is not None:
         neck = rig.head.apply(const_floats((NECK,), box.device).expand(len(box), -1, -1))[:, 0, :2]
         further = neck_motion(source, rig.body, turn, neck, rig.head.scale, pose.head.scale / rig.head.scale)
-        displacement = displacement + rig.skin[:, mesh, :, 1:2] * further
+        displacement = displacement + rig.skin[:, mesh, :, SHOULDERS_BONE] * further
     displacement = pin_to_border(rig.edge_pins[:, mesh], displacement)
     moved = torch.cat([source[..., :2] + displacement, moved[..., 2:]], -1)
     window = math.ceil(GUIDE_SIDE * LATTICE_REACH / (LATTICE_SIDE - 1) * TRIANGLE_GROWTH) + 1

@@ -91,4 +91,4 @@ def _state(stat: Path) -> str:
         text = stat.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    return text.rpartition(")")[2].split()[0]  # after the name, which may have spaces
+    return next(iter(text.rpartition(")")[2].split()), "")  # after the name, which may have spaces

@@ -114,7 +114,8 @@ class Presence:
                 self._start_easing(now, EASE_IN_S)
                 self._handover = None
             elif self._source != source and self._shown is not None:
-                carried = self._shown if self._body is None else _carried(self._shown, self._body)
+                body = None if self._body is None else self._eased_body(self._body, now)
+                carried = self._shown if body is None else _carried(self._shown, body)
                 self._handover = Handover(carried, motion, now)
             self._last_tracked, self._source, self._lost = now, source, False
             body = base.body if self._body is None else self._body

@@ -1,5 +1,6 @@
 """How a driver's body moves the picture's."""
 
+import itertools
 from dataclasses import replace
 from itertools import pairwise
 from math import atan2, degrees
@@ -298,6 +299,12 @@ def test_an_arm_that_a_torso_from_the_side_hides_is_beside_it_when_it_has_turned
     rest = without(from_side, LEFT_ELBOW, LEFT_WRIST)
     rest[0, [LEFT_ELBOW, LEFT_WRIST], 2] = 0.3
     still, turned = (driven(rest, now, from_side)[0, :, 2] for now in (from_side, standing()))
+    for width, shoulders in itertools.product((1.0, 1.75, 2.0), (1.0, 1.5)):  # of the picture, and by its proportions
+        same = from_side * torch.tensor([width, 1, 1, 1])
+        hides = torch.cat([same[..., :2], rest[..., 2:]], -1)
+        bones = torch.tensor([[shoulders, 1, 1, 1]])
+        at_rest = driven(hides, same, same, bones=bones)[0, LEFT_WRIST, 2]
+        assert at_rest == pytest.approx(float(still[LEFT_WRIST]), abs=0.02), "nobody has turned"
     assert still[LEFT_WRIST] == pytest.approx(0.3, abs=0.02)
     assert turned[LEFT_WRIST] == pytest.approx(0.0, abs=0.03)
 
@@ -335,18 +342,21 @@ def test_a_frame_that_holds_the_head_back_holds_the_body_back() -> None:
     assert (shift - (free - standing()[..., :3])[0, [LEFT_SHOULDER, LEFT_ANKLE], 0] / 2).abs().max() < 0.03
 
 
+@pytest.mark.parametrize("strength", [0.5, 1.0, 2.0])
 @pytest.mark.parametrize("side", [-1, 1])
-def test_shoulders_stay_below_the_neck_unless_the_picture_shows_them_beside_it(side: int) -> None:
-    now = standing()
-    now[..., 0] += 0.3 * side  # as of somebody whose neutral leans, and who stands upright now
-    aside = driven(standing(), now, standing())[0, SHOULDERS, 0].mean()
-    assert 0.08 * NECK_ASIDE < side * aside <= 0.08 * (NECK_ASIDE + EASED_ASIDE) + 0.001
-    near = standing()
-    near[..., 0] += 0.05 * side
-    assert 0.03 < driven(standing(), near, standing())[0, SHOULDERS, 0].mean() * side < 0.05, "nothing holds it back"
+def test_shoulders_stay_below_the_neck_unless_the_picture_shows_them_beside_it(side: int, strength: float) -> None:
+    def middle(now: Tensor, head_x: float = 0.0) -> float:
+        return side * float(driven(standing(), now, standing(), strength, head_x)[0, SHOULDERS, 0].mean())
+
+    far, near = standing(), standing()
+    far[..., 0] += 0.3 * side  # as of somebody whose neutral leans, and who stands upright now
+    near[..., 0] += 0.05 * side / strength
+    assert 0.08 * NECK_ASIDE < middle(far) <= 0.08 * (NECK_ASIDE + EASED_ASIDE) + 0.001
+    assert 0.01 < middle(near) < 0.05, "nothing holds it back"
+    assert middle(far, 0.3 * strength * side) == pytest.approx(0.3 * strength, rel=0.1), "the head goes along"
     leaning = standing()
     leaning[..., 0] += 0.2 * side
-    assert torch.allclose(driven(leaning, leaning, leaning), leaning[..., :3], atol=1e-3), "as in the picture"
+    assert torch.allclose(driven(leaning, leaning, leaning, strength), leaning[..., :3], atol=1e-3), "as in the picture"
 
 
 def test_a_driver_who_turns_around_neither_tilts_nor_turns_the_torso() -> None:

@@ -70,6 +70,7 @@ def test_no_processor_time_is_told_of_a_process_that_computes_or_could() -> None
 def test_process_may_end_while_its_threads_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     def ended(folder: Path, pattern: str) -> Iterator[Path]:
         yield folder / "0" / "stat"  # of a thread that has ended
+        yield Path(os.devnull)  # and of one that ends while this is read
         raise FileNotFoundError(folder)
 
     monkeypatch.setattr(Path, "glob", ended)

@@ -150,3 +150,12 @@ def test_head_goes_along_with_its_body_while_one_source_replaces_the_other():
         places.append(head_pose(shown.face).shift[0])
     steps = np.diff(places[1:]) / (0.8 * STEP)
     assert steps.min() > 0.5 and steps.max() < 1.5
+
+
+def test_head_does_not_jump_where_its_source_changes_while_a_body_eases_in():
+    presence, base = Presence(), seen()
+    there = seen(shift=(0.8, 0, 0))
+    script = [replace(there, body=None)] * 8 + [without_face(there)] * 20
+    shown = [presence.resolve(motion, base, i * STEP) for i, motion in enumerate(script)]
+    places = np.array([head_pose(motion.face).shift[0] for motion in shown])
+    assert np.abs(places - 0.8).max() < 0.2
