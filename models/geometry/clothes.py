@@ -18,7 +18,9 @@ RIM = (0.95, 1.05)  # half widths over which a torso goes over to what is beside
 def continue_torso(colours: Tensor, known: Tensor, rows: TorsoRows, body: Tensor) -> Tensor:
     """Colours (B, 3, S, S) with what is not known (B, 1, S, S), bool, continued: on torsos with joints (B, 33, ≥2)
     along and across their outlines, so that an open jacket and the shirt in it go on as they are; elsewhere along the
-    picture's axes.
+    picture's axes. Colours that are not known are not read.
+
+    rows: the outlines of the torsos (`torso_rows`).
     """
     axis, device = spine(body), colours.device
     along = torch.linspace(0, 1 + BELOW, ROWS, device=device)
@@ -39,7 +41,7 @@ def continue_torso(colours: Tensor, known: Tensor, rows: TorsoRows, body: Tensor
 
 
 def continue_clothes(colours: Tensor, known: Tensor) -> Tensor:
-    """Colours (B, 3, S, S) with what is not known (B, 1, S, S), bool, taken from the nearest known pixels above, below,
+    """Colours (B, 3, H, W) with what is not known (B, 1, H, W), bool, taken from the nearest known pixels above, below,
     left and right, the nearest most: clothes go on, instead of blending with everything around.
     """
     soft = pull_push(colours, known.to(colours.dtype))
@@ -48,7 +50,7 @@ def continue_clothes(colours: Tensor, known: Tensor) -> Tensor:
     total, weights = soft * FAR_WEIGHT, torch.full_like(soft[:, :1], FAR_WEIGHT)
     for axis, backwards in ((2, False), (2, True), (3, False), (3, True)):
         nearest, distance = nearest_known(known, axis, backwards)
-        weight = (distance + 1.0) ** -4 * (distance < colours.shape[-1])
+        weight = (distance + 1.0) ** -4 * (distance < known.shape[axis])
         total = total + weight * source.gather(axis, nearest.expand_as(source))
         weights = weights + weight
     filled = total / weights
@@ -56,8 +58,8 @@ def continue_clothes(colours: Tensor, known: Tensor) -> Tensor:
 
 
 def nearest_known(known: Tensor, axis: int, backwards: bool) -> tuple[Tensor, Tensor]:
-    """For each pixel the number along an axis of the nearest known one (B, 1, S, S), bool, before it, or after it if
-    backwards, and its distance in pixels; a distance of S or more where there is none.
+    """For each pixel the number along an axis of the nearest known one (B, 1, H, W), bool, before it, or after it if
+    backwards, and its distance in pixels; a distance of H or W or more where there is none.
     """
     size = known.shape[axis]
     shape = [1, 1, 1, 1]

@@ -276,9 +276,7 @@ def add_where_missing(texture: Tensor, total: Tensor, view: Tensor, visibility: 
 
 
 def inside(weight: Tensor) -> Tensor:
-    """Weights (B, 1, C, C), 0..1, but none at the edge of what they are above 0 in: `INSIDE` texels of the coarse
-    chart.
-    """
+    """Weights (B, 1, C, C), 0..1, but 0 within `INSIDE` texels of the coarse chart of where they are 0."""
     return weight * fine(-dilate(-coarse(weight), INSIDE))
 
 

@@ -13,7 +13,7 @@ def pull_push(values: Tensor, weight: Tensor) -> Tensor:
     Where the weight is 1 they stay exactly; where all of it is 0 the result is 0.
     """
     height, width = values.shape[-2:]
-    if min(height, width) <= 1:
+    if max(height, width) <= 1:
         return torch.where(weight > 0, values, torch.zeros_like(values))
     coarse_weight = F.avg_pool2d(weight, 2, ceil_mode=True)
     coarse = F.avg_pool2d(values * weight, 2, ceil_mode=True) / coarse_weight.clamp_min(1e-6)

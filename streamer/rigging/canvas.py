@@ -158,6 +158,11 @@ def _square(pixels: Array, rect: Rect, size: int, beyond: Beyond) -> tuple[Array
     return pixels.astype(np.float32), corner[1], corner[0]
 
 
+def canvas_pixels(points: Array, size: int) -> Array:
+    """Points (N, ≥2), canvas units, as pixels (N, 2) of a canvas of `size` pixels, whose centres are whole numbers."""
+    return (points[:, :2] + 1) * size / 2 - 0.5
+
+
 def original_grid(canvas: Canvas, picture: Picture) -> tuple[float, tuple[float, float]]:
     """Where the upright original file, in whose pixels hand-placed points are given, lies on a canvas of a picture, if
     it is turned as the picture is: canvas pixels for one of its pixels, and the place of its upper left corner.

@@ -12,7 +12,7 @@ import numpy as np
 
 from models.geometry.openings import EYES
 from models.geometry.topology import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
-from streamer.rigging.canvas import Array
+from streamer.rigging.canvas import Array, canvas_pixels
 
 # Distances between the outer corners of the eyes: how far from the middle of its landmarks an eye is searched, to both
 # sides, above and below.
@@ -29,7 +29,7 @@ def fit_drawn_eyes(rgb: Array, face: Array) -> Array:
     spread over the drawn ones; as they are where these are not much higher, or touch hair.
     """
     size = len(rgb)
-    pixels = (face[:, :2] + 1) * size / 2 - 0.5
+    pixels = canvas_pixels(face, size)
     unit = float(np.linalg.norm(pixels[LEFT_EYE_OUTER] - pixels[RIGHT_EYE_OUTER]))
     boxes = [eye_box(rgb, pixels[list(ring)], unit) for ring, _ in EYES]
     if any(box is None for box in boxes):

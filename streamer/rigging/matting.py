@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from models.geometry.body import SHOULDERS
 from models.geometry.topology import MESH, topology
 from streamer.frames import Image
-from streamer.rigging.body_mask import IN_DOUBT, body_mask, open_gaps, with_body
-from streamer.rigging.canvas import Array, Canvas, crop, original_grid, to_uint8, whole_on_white
+from streamer.rigging.body_mask import GROWN, MIN_FACE_COVERAGE, body_mask, open_gaps, with_body
+from streamer.rigging.canvas import Array, Canvas, canvas_pixels, crop, original_grid, to_uint8, whole_on_white
 from streamer.rigging.face_search import face_extent
 from streamer.rigging.head_region import head_region
-from streamer.rigging.limb_gaps import MIN_AREA, limb_gaps
+from streamer.rigging.limb_gaps import limb_gaps
 from streamer.rigging.limb_outline import limb_regions
 from streamer.rigging.picture import Picture
 from streamer.rigging.points import Points
@@ -28,7 +28,6 @@ from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY
 SQUARES, LANDSCAPES = 0, 1  # numbers of MediaPipe's segmentation networks
 AROUND_CANVAS = 0.3  # of a canvas's side that they see of the picture beyond each side
 GRABCUT_SIDE = 256  # pixels at which GrabCut runs
-MIN_FACE_COVERAGE = 0.6  # mean of the segmentation over the face from which the network has recognised the person
 # GrabCut around a face that the network does not recognise, in half extents of the face from its centre:
 LIKELY_CHARACTER = 1.4  # up to here a pixel is probably the character's
 POSSIBLE_CHARACTER = 2.6  # up to here it may be
@@ -73,18 +72,18 @@ def coarse_matte(
         by_network = points is None or not points.has_face
         matte = segment_person(*with_surroundings(canvas, picture)) if by_network else np.zeros_like(of_face)
         recognised = matte[of_face > 0].mean() > MIN_FACE_COVERAGE
-        whole = None
+        mask_of_body = None
         if recognised and body is not None and body[SHOULDERS, VISIBILITY].min() > MIN_VISIBILITY:
-            whole = body_mask(rgb[canvas.inside], of_face[canvas.inside])
-        if whole is not None:
-            head = head_region(on_canvas(face, canvas.size), of_face.shape)[canvas.inside]
-            matte[canvas.inside] = with_body(matte[canvas.inside], whole, head)
+            mask_of_body = body_mask(rgb[canvas.inside], of_face[canvas.inside])
+        if mask_of_body is not None:
+            head = head_region(canvas_pixels(face, canvas.size), of_face.shape)[canvas.inside]
+            matte[canvas.inside] = with_body(matte[canvas.inside], mask_of_body, head)
         subject = None if recognised else grabcut_subject(rgb, of_face)
         if subject is not None:
             return CoarseMatte(subject[canvas.inside], (of_face * subject)[canvas.inside])
         grown = grabcut_hair(rgb, matte, face) if recognised else grabcut_from_face(rgb, face)
-        if whole is not None:
-            grown[canvas.inside] *= head | (whole > IN_DOUBT[0])
+        if mask_of_body is not None:
+            grown[canvas.inside] *= head | (mask_of_body > GROWN)
         if recognised and body is not None:
             likely, possible = (mask[canvas.inside] for mask in limb_regions(body, canvas.size))
             # Repeated below the picture, hands would be colours of the background.
@@ -93,7 +92,7 @@ def coarse_matte(
         matte = np.maximum(np.maximum(matte, grown), of_face)
         if recognised and body is not None:
             gaps = limb_gaps(rgb, matte, face, body)[canvas.inside]
-            gaps = gaps if whole is None else open_gaps(gaps, whole, MIN_AREA * canvas.size**2)
+            gaps = gaps if mask_of_body is None else open_gaps(gaps, mask_of_body)
             return CoarseMatte(matte[canvas.inside] * ~gaps, of_face[canvas.inside], gaps)
     return CoarseMatte(matte[canvas.inside], of_face[canvas.inside])
 
@@ -238,12 +237,7 @@ def face_mask(face: Array, size: int) -> Array:
     """(size, size) coverage 0..1 of the face's oval, a little smaller than the face."""
     oval = face[topology().oval.numpy(), :2]
     inner = oval.mean(0) + (oval - oval.mean(0)) * OVAL_SHARE
-    return _filled(on_canvas(inner, size), size)
-
-
-def on_canvas(points: Array, size: int) -> Array:
-    """Points (N, ≥2), canvas units, as pixels (N, 2) of a canvas of size pixels."""
-    return (points[:, :2] + 1) * size / 2 - 0.5
+    return _filled(canvas_pixels(inner, size), size)
 
 
 def _filled(polygon: NDArray[np.floating], size: int) -> Array:

@@ -16,9 +16,10 @@ WELL_SEEN = 0.8  # visibility of head, shoulders and hips from which a body is a
 TRUNK = [LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_HIP, RIGHT_HIP]
 
 
-def pose_model() -> Any:
-    """MediaPipe's pose model for single pictures, a context manager."""
-    return pose.Pose(static_image_mode=True, model_complexity=1)  # other complexities are not in MediaPipe's wheel
+def pose_model(segments: bool = False) -> Any:
+    """MediaPipe's pose model for single pictures, a context manager, which with `segments` finds a mask, too."""
+    # Other complexities are not in MediaPipe's wheel.
+    return pose.Pose(static_image_mode=True, model_complexity=1, enable_segmentation=segments)
 
 
 def detect_joints(model: Any, canvas: Canvas, box: Box, mirrored: bool = False) -> Array | None:

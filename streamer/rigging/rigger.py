@@ -18,7 +18,7 @@ from models.geometry.views import View
 from streamer.errors import KagamiError
 from streamer.options import LARGEST_PERSON
 from streamer.rigging.border import below_without, extend
-from streamer.rigging.canvas import Array, Canvas, original_grid, place_on_canvas
+from streamer.rigging.canvas import Array, Canvas, canvas_pixels, original_grid, place_on_canvas
 from streamer.rigging.cutout import Cutout, continued, cut_out
 from streamer.rigging.drawn_face import fit_drawn_face
 from streamer.rigging.face_fit import face_within
@@ -325,7 +325,7 @@ def own_cutout(canvas: Canvas) -> Cutout:
 def found_cutout(canvas: Canvas, face: Array, body: Array | None, points: Points | None, picture: Picture) -> Cutout:
     """The character of an opaque picture with this face (478, 3) and these joints (33, 4), on the canvas."""
     rows, columns = canvas.inside
-    pixels = (face[:, :2] + 1) * canvas.size / 2 - 0.5 - (columns.start, rows.start)
+    pixels = canvas_pixels(face, canvas.size) - (columns.start, rows.start)
     rgb = np.ascontiguousarray(canvas.rgb[canvas.inside])
     return extend(cut_out(rgb, pixels, coarse_matte(canvas, face, body, points, picture)), canvas.margins)
 

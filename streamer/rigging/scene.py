@@ -17,7 +17,7 @@ from models.geometry.limb_curve import FIRST_JOINTS, SECOND_JOINTS, THIRD_JOINTS
 from models.geometry.topology import CHIN
 from streamer.options import EVERY_PERSON, MAX_PEOPLE
 from streamer.rigging.border import extend
-from streamer.rigging.canvas import Array, Canvas, Rect, place_on_canvas, to_uint8
+from streamer.rigging.canvas import Array, Canvas, Rect, canvas_pixels, place_on_canvas, to_uint8
 from streamer.rigging.cutout import FINE_RIM, Cutout, background, fine_alpha, foreground_colours
 from streamer.rigging.drawn_face import fit_drawn_face
 from streamer.rigging.face_search import face_extent
@@ -157,7 +157,7 @@ def cut_all_out(canvas: Canvas, picture: Picture, people: list[tuple[Array, Skel
     owners = owner_of_each_pixel(rgb, everybody, sure)
     alphas = []
     for number, ((face, _), mask) in enumerate(zip(people, masks, strict=True)):
-        pixels = (face[:, :2] + 1) * canvas.size / 2 - 0.5 - (columns.start, rows.start)
+        pixels = canvas_pixels(face, canvas.size) - (columns.start, rows.start)
         heads |= head_region(pixels, gaps.shape, below=0.0)
         own = np.where(owners == number, everybody, 0).astype(np.float32)
         alphas.append(fine_alpha(rgb, pixels, CoarseMatte(own, mask, own_gaps[number]))[0])

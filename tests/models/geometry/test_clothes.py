@@ -22,6 +22,23 @@ def test_clothes_that_are_hidden_go_on_from_the_nearest() -> None:
     assert (filled - colours)[known.expand_as(colours)].abs().max() == 0
 
 
+def test_one_known_row_of_a_map_that_is_no_square_goes_on_to_its_end() -> None:
+    known = torch.zeros(1, 1, 192, 128, dtype=torch.bool)
+    for row in (0, 191):
+        only = known.clone()
+        only[..., row, :] = True
+        filled = continue_clothes(only.float().expand(1, 3, 192, 128), only)
+        torch.testing.assert_close(filled, torch.ones_like(filled), rtol=0, atol=1e-3)
+
+
+def test_rows_that_are_farther_than_a_map_is_wide_are_known() -> None:
+    known = torch.zeros(1, 1, 192, 128, dtype=torch.bool)
+    known[..., 0, :] = True
+    colours = torch.where(torch.arange(128) < 64, WHITE, GREY)[None].expand(1, 3, 192, 128)
+    filled = continue_clothes(colours * known, known)
+    assert filled[..., 130:140, 10:40].min() > 0.8 and filled[..., 130:140, 90:120].max() < 0.5
+
+
 def test_a_shirt_along_a_slanting_outline_goes_on_behind_an_arm_before_it() -> None:
     joints = figure_joints()
     along = torch.linspace(0, 1 + BELOW, ROWS)
@@ -41,6 +58,5 @@ def test_a_shirt_along_a_slanting_outline_goes_on_behind_an_arm_before_it() -> N
 def test_people_without_a_torso_are_continued_along_the_axes() -> None:
     colours, known = torch.where(X < 0, WHITE, GREY)[None], ((Y < -0.2) | (Y > 0.2))[None, None]
     rows = no_rows(1, torch.device("cpu"))
-    rows = rows._replace(known=rows.known * 0)
     filled = continue_torso(colours * known, known, rows, torch.zeros(1, 33, 4))
     torch.testing.assert_close(filled, continue_clothes(colours * known, known))

@@ -23,6 +23,13 @@ def test_a_constant_is_continued_as_itself() -> None:
     assert torch.allclose(filled, torch.full_like(filled, 0.7), atol=1e-4)
 
 
+def test_one_known_row_is_continued_to_the_end_of_a_long_map() -> None:
+    for shape in ((192, 128), (128, 192)):
+        weight = torch.zeros(1, 1, *shape)
+        weight[..., 0, :] = 1
+        torch.testing.assert_close(pull_push(weight.clone(), weight), torch.ones_like(weight))
+
+
 def test_nothing_known_gives_zero() -> None:
     assert pull_push(torch.ones(1, 1, 16, 16), torch.zeros(1, 1, 16, 16)).abs().max() == 0
 

@@ -38,12 +38,11 @@ def test_hair_stays_as_it_is() -> None:
     assert found[30, 30] == 1 and found[30, 5] == 0
 
 
-def test_a_gap_that_the_mask_fills_is_none() -> None:
+def test_a_gap_that_the_mask_fills_counts_as_clothes() -> None:
     shirt, between = area(slice(10, 30), slice(10, 14)) > 0, area(slice(10, 30), slice(40, 44)) > 0
     mask = np.ones((SIDE, SIDE), np.float32)
     mask[:, 40:44] = 0.3
-    speck = area(slice(50, 52), slice(41, 43)) > 0
-    np.testing.assert_array_equal(open_gaps(shirt | between | speck, mask, 20), between)
+    np.testing.assert_array_equal(open_gaps(shirt | between, mask), between)
 
 
 def test_a_picture_without_a_person_has_no_mask() -> None:
@@ -64,3 +63,32 @@ def test_coarse_matte_believes_the_mask_of_bodies_whose_shoulders_are_seen(
     monkeypatch.setattr(matting, "body_mask", lambda rgb, _: np.ones(rgb.shape[:2], np.float32))
     coarse = matting.coarse_matte(canvas, face, body, None, picture)
     assert (coarse.matte[-10:].min() > 0.9) == used
+
+
+def test_below_the_head_coarse_matte_keeps_what_grabcut_grew_and_closes_gaps_only_where_the_mask_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    picture = cat()
+    canvas = place_on_canvas(picture, 128)
+    face = drawn_face(scale=0.15).face[0].numpy()
+    body = np.zeros((JOINTS, 4), np.float32)
+    body[:, 3] = 1
+    mask = np.ones((128, 128), np.float32)
+    mask[:, :60] = 0
+    gaps = np.zeros((128, 128), np.bool_)
+    bottom = canvas.inside[0].stop
+    gaps[bottom - 8 : bottom - 4, 10:20] = gaps[bottom - 8 : bottom - 4, 100:110] = True
+    monkeypatch.setattr(matting, "segment_person", lambda *_: np.full((128, 128), 0.65, np.float32))
+    monkeypatch.setattr(matting, "body_mask", lambda *_: mask[canvas.inside])
+    monkeypatch.setattr(matting, "grabcut_hair", lambda *_: np.ones((128, 128), np.float32))
+    monkeypatch.setattr(matting, "grabcut_limbs", lambda *_: np.float32(0))
+    monkeypatch.setattr(matting, "limb_gaps", lambda *_: gaps)
+    coarse = matting.coarse_matte(canvas, face, body, None, picture)
+    lowest = np.zeros((128, 128), np.float32)
+    lowest[canvas.inside] = coarse.matte
+    lowest = lowest[bottom - 10 : bottom]
+    assert lowest[:, canvas.inside[1].start : 60].max() == 0 and lowest[:, 60 : canvas.inside[1].stop].min() > 0.9
+    assert coarse.gaps is not None
+    open_ones = gaps.copy()
+    open_ones[:, 60:] = False
+    np.testing.assert_array_equal(coarse.gaps, open_ones[canvas.inside])
