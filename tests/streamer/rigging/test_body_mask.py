@@ -61,6 +61,8 @@ def test_coarse_matte_believes_the_mask_of_bodies_whose_shoulders_are_seen(
     body[:, 3] = visible
     monkeypatch.setattr(matting, "segment_person", lambda *_: np.full((128, 128), 0.65, np.float32))
     monkeypatch.setattr(matting, "body_mask", lambda rgb, _: np.ones(rgb.shape[:2], np.float32))
+    monkeypatch.setattr(matting, "grabcut_limbs", lambda *_: np.float32(0))
+    monkeypatch.setattr(matting, "grabcut_hair", lambda *_: np.zeros((128, 128), np.float32))
     coarse = matting.coarse_matte(canvas, face, body, None, picture)
     assert (coarse.matte[-10:].min() > 0.9) == used
 
