@@ -135,9 +135,9 @@ def build_surface(
     of_face = of_face * opaque_around(person[:, 3:], place[:, :MESH])
     below_ears = sample_map(in_picture, place[:, MESH : MESH + local_shell.shape[1]])
     of_shell = of_shell * (1 - below_ears)
-    seen = torch.cat([of_face, of_shell], 1)
+    faces_camera = torch.cat([of_face, of_shell], 1)
     parts = find_parts(person, face, head, focus).on_canvas(person.shape[-1])
-    source = Source(earless, parts, place[:, : seen.shape[1], :2], seen)
+    source = Source(earless, parts, place[:, : faces_camera.shape[1], :2], faces_camera)
     sources = [source, *(view_source(view, local_shell, outward) for view in views)]
     hangs = hanging_hair(head, person[:, 3:])
     grid = head_grid(local_face, flatness(relief))
@@ -145,7 +145,7 @@ def build_surface(
     short, hanging = surface_fades(device)
     whole = torch.lerp(short, hanging, hangs[:, None])
     fade = torch.lerp(narrow_fade(device), whole, has_skull[:, None])
-    facing = torch.cat([seen, torch.ones_like(of_ears)], 1)
+    facing = torch.cat([faces_camera, torch.ones_like(of_ears)], 1)
     on_chart = grid.position.expand(len(face), -1, -1)
     return HeadSurface(local_shell, ears, found.shown, found.borrowed, weights, outward, facing, fade, chart, on_chart)
 

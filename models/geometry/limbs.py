@@ -262,8 +262,8 @@ def behind_limbs(person: Tensor, taken: Tensor, rows: TorsoRows, body: Tensor) -
     around = pull_push(person[:, 3:], clear.to(person.dtype))
     around = blur(around, size // 128)
     alpha = torch.lerp(smoothstep(*SURROUNDED, around), outline.torso, outline.known)
-    beside = (outline.torso < 0.5) & (outline.known > 0.5)  # held by a hand, or another limb
-    known = (clear & ~beside & (person[:, 3:] > SOLID)).to(person.dtype)
+    off_torso = (outline.torso < 0.5) & (outline.known > 0.5)  # held by a hand, or another limb
+    known = (clear & ~off_torso & (person[:, 3:] > SOLID)).to(person.dtype)
     share = F.avg_pool2d(known, 2)  # at half the resolution: what is continued is smooth
     filled = continue_torso(F.avg_pool2d(straight * known, 2) / share.clamp_min(0.25), share > 0, rows, body)
     filled = F.interpolate(filled, scale_factor=2, mode="bilinear", align_corners=False)

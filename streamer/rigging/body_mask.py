@@ -36,8 +36,8 @@ def with_body(matte: Array, mask: Array, head: NDArray[np.bool_]) -> Array:
     reach (`head_region`) is treated as clothes are.
     """
     low, high = IN_DOUBT
-    sure = ((matte - low) / (high - low)).clip(0, 1)
-    corrected = np.maximum(mask, matte * sure)
+    certainty = ((matte - low) / (high - low)).clip(0, 1)
+    corrected = np.maximum(mask, matte * certainty)
     return np.where(head, matte, corrected).astype(np.float32)
 
 

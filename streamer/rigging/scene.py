@@ -149,12 +149,13 @@ def cut_all_out(canvas: Canvas, picture: Picture, people: list[tuple[Array, Skel
         everybody = np.maximum(everybody, coarse.matte)
         own_gaps.append(np.zeros_like(heads) if coarse.gaps is None else coarse.gaps)
         masks.append(coarse.face)
-    sure = [seed[canvas.inside] for seed in seeds(people, canvas.size)]
-    nobody = ~np.any(sure, 0)  # between a limb and a torso somebody else may stand, who looks like the background
-    own_gaps = [each & nobody for each in own_gaps]
+    certain = [seed[canvas.inside] for seed in seeds(people, canvas.size)]
+    # Between a limb and a torso somebody else may stand, who looks like the background.
+    unclaimed = ~np.any(certain, 0)
+    own_gaps = [each & unclaimed for each in own_gaps]
     gaps = np.any(own_gaps, 0)
     everybody[gaps] = 0  # the matte of one person has all others, and closes their gaps again
-    owners = owner_of_each_pixel(rgb, everybody, sure)
+    owners = owner_of_each_pixel(rgb, everybody, certain)
     alphas = []
     for number, ((face, _), mask) in enumerate(zip(people, masks, strict=True)):
         pixels = canvas_pixels(face, canvas.size) - (columns.start, rows.start)
@@ -202,15 +203,16 @@ def _sure_lines(face: Array, body: Array | None) -> list[tuple[Array, Array]]:
     return lines + [(place[start], place[end]) for start, end in BONES if seen[start] and seen[end]]
 
 
-def owner_of_each_pixel(rgb: Array, everybody: Array, sure: list[NDArray[np.bool_]]) -> NDArray[np.int32]:
-    """(H, W) number of the person whom a pixel belongs to, -1 for nobody, by a watershed that begins at what is sure.
+def owner_of_each_pixel(rgb: Array, everybody: Array, certain: list[NDArray[np.bool_]]) -> NDArray[np.int32]:
+    """(H, W) number of the person whom a pixel belongs to, -1 for nobody, by a watershed.
 
-    rgb: (H, W, 3) 0..1 the picture. everybody: (H, W) coarse matte of all people. sure: (H, W) for each.
+    rgb: (H, W, 3) 0..1 the picture. everybody: (H, W) coarse matte of all people. certain: (H, W) of each, what surely
+    is theirs, where the watershed begins.
     """
     markers = np.zeros(everybody.shape, np.int32)
-    nobody = len(sure) + 1
+    nobody = len(certain) + 1
     markers[everybody < SOMEBODY] = nobody
-    for number, mask in enumerate(sure):
+    for number, mask in enumerate(certain):
         markers[mask] = number + 1
     # Whose colours go on in the background is bordered all the same: it is flooded in colours far from its own.
     apart = np.where((everybody < SOMEBODY)[..., None], (rgb < 0.5).astype(np.float32), rgb)

@@ -133,7 +133,7 @@ def hold_requests(page: Page, path: str, method: str) -> list[Route]:
     held: list[Route] = []
 
     def hold(route: Route) -> None:
-        if route.request.method == method and route.request.resource_type != "image":
+        if route.request.method == method and route.request.resource_type == "fetch":
             held.append(route)
         else:
             route.fallback()

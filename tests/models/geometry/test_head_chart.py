@@ -73,8 +73,8 @@ def test_only_a_flat_face_lies_on_the_chart_as_its_own_border_does() -> None:
     border = topology(CPU).oval
     angle = direction[border, 2].neg().acos()
     torch.testing.assert_close(both.position[1, border].norm(dim=-1), (angle / 2).sin())
-    beside = shell(CPU).rays[:, 2].neg().acos() > angle.max()  # of the shell, all beyond the face
-    where = both.position[1:, MESH:-EARS][:, beside][:, None]
+    beyond_face = shell(CPU).rays[:, 2].neg().acos() > angle.max()  # rays of the shell
+    where = both.position[1:, MESH:-EARS][:, beyond_face][:, None]
     on_shell = both.on_shell()[1:].float()
     assert F.grid_sample(on_shell, where, "nearest", "border", False).min() == 1
     mean_face = ~chart_grid(CPU).on_shell()

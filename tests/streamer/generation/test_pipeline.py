@@ -133,13 +133,13 @@ def test_first_frame_of_a_picture_finds_all_recorded_that_it_needs(monkeypatch: 
         upper, lower = (list(lid) for lid in lid_pairs(ring))
         shut[upper] = shut[lower]
     faces, tongue = (still.face, opened, shut, opened + shut - still.face), np.array([1, 0], np.float32)
-    stream, packed, seen = made.open(avatar), set(packed_texels._packed.data), set()  # holds references, not textures
+    stream, packed, frames = made.open(avatar), set(packed_texels._packed.data), set()  # holds references, not textures
     for face in faces:
         for extras in (still.extras, tongue):
             for controls in (SIDE_BY_SIDE, replace(SIDE_BY_SIDE, background="colour")):
                 request = FrameRequest(stream, replace(still, face=face, extras=extras), still, controls)
-                seen.add(made.draw([request])[0].rgb.tobytes())
-    assert len(seen) == 2 * 2 * len(faces) and not set(packed_texels._packed.data) - packed
+                frames.add(made.draw([request])[0].rgb.tobytes())
+    assert len(frames) == 2 * 2 * len(faces) and not set(packed_texels._packed.data) - packed
 
 
 def test_mirror_reverses_the_motion(pipeline: AvatarPipeline, avatar: Avatar) -> None:
