@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.frames import Image
-from streamer.rigging.canvas import Array
-from streamer.rigging.pose_model import pose_model
+from streamer.rigging.canvas import WHOLE_CANVAS, Array, Canvas, on_canvas, picture_crop
+from streamer.rigging.pose_crops import person_boxes
+from streamer.rigging.pose_model import POSE_SIDE, pose_model
 
 MIN_FACE_COVERAGE = 0.6  # mean of a mask over a face from which it is the mask of that person
 IN_DOUBT = (0.7, 0.95)  # of a matte: up to the first the mask alone decides, from the second on the matte stays
@@ -18,16 +18,24 @@ GROWN = 0.7  # of the mask: from here on what GrabCut adds below the head is kep
 CLOSED = 0.9  # mean of the mask over a gap from which the gap counts as clothes
 
 
-def body_mask(rgb: Image, of_face: Array) -> Array | None:
-    """(H, W) 0..1 where the most prominent person of a picture (H, W, 3) is; None where that is not the one with this
-    face (H, W), a mask. So of several people in a picture one has a mask at most.
+def body_mask(canvas: Canvas, face: Array, body: Array, of_face: Array) -> Array | None:
+    """(H, W) 0..1 where a person is, on the picture's own pixels of a canvas; None where the model does not find them.
+
+    face (478, 3), body (33, 4): landmarks and joints of the person. of_face (S, S): a mask of the face. The model finds
+    the most prominent person: of the whole picture, and where that is somebody else, of a crop around this one.
     """
-    with pose_model(segments=True) as model:
-        found = model.process(np.ascontiguousarray(rgb)).segmentation_mask
-    if found is None or not (of_face > 0).any():
+    if not (of_face > 0).any():
         return None
-    mask = np.asarray(found, np.float32).clip(0, 1)
-    return mask if mask[of_face > 0].mean() > MIN_FACE_COVERAGE else None
+    with pose_model(segments=True) as model:
+        for box in (WHOLE_CANVAS, *person_boxes([body], face)):
+            shown = picture_crop(canvas, box, POSE_SIDE)
+            found = None if shown is None else model.process(np.ascontiguousarray(shown[0])).segmentation_mask
+            if shown is None or found is None:
+                continue
+            mask = on_canvas(np.asarray(found, np.float32), shown[1], canvas.size).clip(0, 1)
+            if mask[of_face > 0].mean() > MIN_FACE_COVERAGE:
+                return np.ascontiguousarray(mask[canvas.inside])
+    return None
 
 
 def with_body(matte: Array, mask: Array, head: NDArray[np.bool_]) -> Array:

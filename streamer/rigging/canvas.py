@@ -209,6 +209,18 @@ def picture_crop(canvas: Canvas, box: Box, side: int) -> tuple[Image, Box] | Non
     return pixels, (x, y, max(height, width) / size)
 
 
+def on_canvas(values: Array, box: Box, size: int) -> Array:
+    """(size, size) values (H, W) of a part of the picture where that lies on a canvas, 0 around it. box: the square
+    around the part, see `picture_crop`.
+    """
+    zoom = max(values.shape) / (box[2] * size)
+    starts = zip(box[:2], values.shape[::-1], strict=True)
+    corner = [(middle + 1) * size / 2 - length / (2 * zoom) for middle, length in starts]
+    matrix = np.array([[zoom, 0, (0.5 - corner[0]) * zoom - 0.5], [0, zoom, (0.5 - corner[1]) * zoom - 0.5]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(values, matrix, (size, size), flags=flags), np.float32)
+
+
 def to_uint8(picture: Array) -> Image:
     """Float 0..1 → uint8 0..255, rounded and clipped."""
     return np.round(picture * 255).clip(0, 255).astype(np.uint8)

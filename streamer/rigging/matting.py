@@ -74,7 +74,7 @@ def coarse_matte(
         recognised = matte[of_face > 0].mean() > MIN_FACE_COVERAGE
         mask_of_body = None
         if recognised and body is not None and body[SHOULDERS, VISIBILITY].min() > MIN_VISIBILITY:
-            mask_of_body = body_mask(rgb[canvas.inside], of_face[canvas.inside])
+            mask_of_body = body_mask(canvas, face, body, of_face)
         if mask_of_body is not None:
             head = head_region(canvas_pixels(face, canvas.size), of_face.shape)[canvas.inside]
             matte[canvas.inside] = with_body(matte[canvas.inside], mask_of_body, head)

@@ -32,17 +32,19 @@ def detect_person(canvas: Canvas, face: Array, max_distance: float) -> list[Arra
     with pose_model() as model:
         guesses = [detect_joints(model, canvas, WHOLE_CANVAS, mirrored) for mirrored in (False, True)]
         coarse = [joints for joints in guesses if joints is not None and of_this_person(joints)]
-        boxes = _boxes_of(coarse, face) if coarse else _boxes_below(nose, extent)
+        boxes = person_boxes(coarse, face) if coarse else _boxes_below(nose, extent)
         for box in boxes:
             guesses.extend(detect_joints(model, canvas, box, mirrored) for mirrored in (False, True))
     return [joints for joints in guesses if joints is not None and of_this_person(joints)]
 
 
-def _boxes_of(coarse: list[Array], face: Array) -> list[Box]:
-    """Boxes around a person and around the upper body, from joints (33, 4) and the face; what shows the same once."""
-    joints = np.concatenate(coarse)
+def person_boxes(guesses: list[Array], face: Array) -> list[Box]:
+    """Boxes around a person and around the upper body, from guesses of the joints (33, 4) and from the face; without
+    what shows the same as the whole canvas or another one.
+    """
+    joints = np.concatenate(guesses)
     seen = (joints[:, VISIBILITY] > MIN_VISIBILITY) & (np.abs(joints[:, :2]).max(1) < 1)
-    upper = np.concatenate([each[part] for each in coarse for part in (SHOULDERS, HIPS)])
+    upper = np.concatenate([each[part] for each in guesses for part in (SHOULDERS, HIPS)])
     boxes: list[Box] = []
     for points in (joints[seen], upper):
         around = np.concatenate([points[:, :2], face[:, :2]])

@@ -1,14 +1,21 @@
 """The mask of the pose model fills what the segmentation networks lose of a person, and nothing else."""
 
+from contextlib import nullcontext
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from models.geometry.body import JOINTS
+from models.geometry.body import JOINTS, SHOULDERS
+from streamer.rigging import body_mask as body_mask_module
 from streamer.rigging import matting
 from streamer.rigging.body_mask import body_mask, open_gaps, with_body
 from streamer.rigging.canvas import place_on_canvas
+from streamer.rigging.matting import face_mask
+from streamer.rigging.pose_model import POSE_SIDE
+from streamer.tracking.motion import VISIBILITY
 from tests.support.faces import drawn_face
-from tests.support.pictures import cat
+from tests.support.pictures import cat, opaque
 
 SIDE = 60
 
@@ -46,8 +53,29 @@ def test_a_gap_that_the_mask_fills_counts_as_clothes() -> None:
 
 
 def test_a_picture_without_a_person_has_no_mask() -> None:
-    picture = cat().rgba[..., :3]
-    assert body_mask(picture, np.ones(picture.shape[:2], np.float32)) is None
+    canvas = place_on_canvas(cat(), 128)
+    face, body = drawn_face(scale=0.15).face[0].numpy(), np.zeros((JOINTS, 4), np.float32)
+    assert body_mask(canvas, face, body, np.ones((128, 128), np.float32)) is None
+
+
+def test_of_several_people_each_has_the_mask_of_a_crop_around_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    canvas = place_on_canvas(opaque(np.zeros((128, 128, 3), np.uint8)), 128)
+    face = drawn_face(scale=0.05).face[0].numpy() + np.array([0.5, -0.3, 0], np.float32)
+    body = np.zeros((JOINTS, 4), np.float32)
+    body[:, :2], body[:, VISIBILITY] = (0.5, 0.2), 1
+    body[SHOULDERS, 0] = 0.65, 0.35
+    whole = np.zeros((POSE_SIDE, POSE_SIDE), np.float32)
+    whole[:, : POSE_SIDE // 2] = 1  # somebody else, who is more prominent
+    masks = iter([whole, np.ones((POSE_SIDE, POSE_SIDE), np.float32)])
+
+    class Model:
+        def process(self, rgb: np.ndarray) -> SimpleNamespace:
+            assert rgb.shape == (POSE_SIDE, POSE_SIDE, 3)
+            return SimpleNamespace(segmentation_mask=next(masks))
+
+    monkeypatch.setattr(body_mask_module, "pose_model", lambda segments: nullcontext(Model()))
+    mask = body_mask(canvas, face, body, face_mask(face, 128))
+    assert mask is not None and mask[45:80, 90:102].min() == 1 and mask[:, :60].max() == 0
 
 
 @pytest.mark.parametrize(("visible", "used"), [(1.0, True), (0.0, False)])
@@ -60,7 +88,7 @@ def test_coarse_matte_believes_the_mask_of_bodies_whose_shoulders_are_seen(
     body = np.zeros((JOINTS, 4), np.float32)
     body[:, 3] = visible
     monkeypatch.setattr(matting, "segment_person", lambda *_: np.full((128, 128), 0.65, np.float32))
-    monkeypatch.setattr(matting, "body_mask", lambda rgb, _: np.ones(rgb.shape[:2], np.float32))
+    monkeypatch.setattr(matting, "body_mask", lambda canvas, *_: np.ones_like(canvas.rgb[canvas.inside][..., 0]))
     monkeypatch.setattr(matting, "grabcut_limbs", lambda *_: np.float32(0))
     monkeypatch.setattr(matting, "grabcut_hair", lambda *_: np.zeros((128, 128), np.float32))
     coarse = matting.coarse_matte(canvas, face, body, None, picture)
