@@ -30,6 +30,7 @@ from models.closeups.teeth import chroma_range, teeth_source, visible_teeth
 from models.closeups.window import MOUTH_VIEW, VIEWS, View, Window
 from models.config import ModelConfig
 from models.geometry.constants import const_floats, gather_rows
+from models.geometry.drawn_lids import DrawnLids
 from models.geometry.grid import smoothstep, unit_grid
 from models.geometry.guidance import Guidance
 from models.geometry.kind import Kind
@@ -119,6 +120,7 @@ class MovingPicture:
     face: (B, 478, 3) landmarks now.
     head: pose of the head now.
     whole_eyes: (B, 2, 4), see `Pose.whole_eyes`.
+    drawn_lids: of flat drawings.
     tongue: (B,) 0..1, how far it is out.
     """
 
@@ -130,6 +132,7 @@ class MovingPicture:
     face: Tensor
     head: HeadTransform
     whole_eyes: Tensor
+    drawn_lids: DrawnLids
     tongue: Tensor
 
     @staticmethod
@@ -139,7 +142,7 @@ class MovingPicture:
         flow = guidance.focus_flow
         return MovingPicture(
             rig.image, rig.surface.chart, flow, on_chart, guidance.box, pose.face, pose.head, pose.whole_eyes,
-            pose.tongue,
+            rig.drawn_lids, pose.tongue,
         )  # fmt: skip
 
     def sample(self, in_box: Tensor, source: Tensor) -> Tensor:

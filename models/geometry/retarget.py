@@ -53,8 +53,7 @@ MAX_CHANGE = 0.8  # canonical units that a landmark moves on the head: more than
 KEPT_SHARE = 0.05  # landmarks that belong to mouth or eyes by as much are kept as these are
 MOUTH_AT_REST = 0.2  # strength of the mouth below which what the driver's mouth shows fades: the picture's stays shut
 MIN_LIPS_GAP = 0.02  # canonical units; less counts as shut lips
-# Eyes without lids: height of a shut one over that at rest, the largest height, and the way of a glance over a pupil's.
-SHUT_SHARE, MAX_STARE, GLANCE_SHARE = 0.15, 1.2, 0.5
+MAX_STARE, GLANCE_SHARE = 1.2, 0.5  # of eyes without lids: the largest opening, and the way of a glance over a pupil's
 
 
 @dataclass(frozen=True)
@@ -91,8 +90,8 @@ class Pose:
     shade: (B, 1, n, n), change of log brightness by the light (models/geometry/shading.py), n = `SHADE_SIDE`.
     mouth: (B, 4, h, w), what the driver's mouth shows (`Driver.mouth`), channels first.
     hands: (B, 2, 21, 3), target points of the hands, canvas units; as in the picture where it has no fingers to move.
-    whole_eyes: (B, 2, 4), of the right and the left eye: its height over that at rest if it has no lids and blinks as a
-        whole, x and y of its way by a glance, canonical units, and how far it is such an eye, 0..1.
+    whole_eyes: (B, 2, 4), of the right and the left eye: its opening over that at rest if it has no lids of skin, x and
+        y of its way by a glance, canonical units, and how far it is such an eye, 0..1.
     tongue: (B,) 0..1, how far it is out. blush: (B,) 0..1.
     """
 
@@ -283,8 +282,7 @@ def transfer_expression(
             gaze = gaze + gaze_offset * rest_width[:, None]
         socket = (gather_rows(local, corners) - gather_rows(rest, corners)).mean(1)
         local[:, ball] = rest[:, ball] + (gaze * has_lids[:, None] + socket)[:, None]
-        share = SHUT_SHARE + (1 - SHUT_SHARE) * ratio.clamp_max(MAX_STARE)
-        eyes.append(torch.cat([share[:, None], GLANCE_SHARE * gaze[:, :2]], -1))
+        eyes.append(torch.cat([ratio.clamp(0.0, MAX_STARE)[:, None], GLANCE_SHARE * gaze[:, :2]], -1))
     return uncross_lips(narrow_mouth(local, rest), rest), torch.stack(eyes, 1)
 
 

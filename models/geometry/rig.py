@@ -16,6 +16,7 @@ from kernels.mesh import draw_mesh
 from models.config import GUIDE_SIDE
 from models.geometry.blush import blush_logs
 from models.geometry.body import HAND_POINTS, body_canonical, complete_body, edge_pins, skin_weights
+from models.geometry.drawn_lids import DrawnLids
 from models.geometry.grid import box_grid, canvas_box, to_box
 from models.geometry.grid_mesh import (
     LATTICE_REACH,
@@ -99,6 +100,7 @@ class Rig:
     has_shading: (B,), 0..1, whether light shows on the skin.
     blush: (B, 3, m, m), what a full blush does to red, green and blue (models/geometry/blush.py).
     kind: what of a person's head they have.
+    drawn_lids: of flat drawings, whose eyes blink by a line of lashes that comes down.
     visible_triangles: for each grid mesh, numbers (K,) of the triangles that any of the B pictures shows.
     cells_per_unit: guidance cells per canonical unit, the largest of the B.
     full_canvas: whether every focus box is the whole canvas, so that both grid meshes are the same.
@@ -134,6 +136,7 @@ class Rig:
     has_shading: Tensor
     blush: Tensor
     kind: Kind
+    drawn_lids: DrawnLids
     visible_triangles: tuple[Tensor, Tensor]
     cells_per_unit: float
     full_canvas: bool
@@ -159,6 +162,7 @@ class Rig:
         hands: Tensor | None = None,
         outlines: Outlines | None = None,
         kind: Kind | None = None,
+        drawn_lids: DrawnLids | None = None,
     ) -> Rig:
         """Prepare B pictures.
 
@@ -167,7 +171,7 @@ class Rig:
         the picture, without the foreground's straight colours they are what makes the picture over that plate. views:
         further pictures of the same characters, which show more of their heads. hands (B, 2, 21, 4): points in canvas
         units, and confidence; None where no hand was found. outlines: of the limbs; None: all of the body is one layer.
-        kind: what of a person's head they have; None: all are people.
+        kind: what of a person's head they have; None: all are people. drawn_lids: None: none are drawn.
         """
         kind = kind or Kind.person(len(image), image.device)
         head = head_pose(face)
@@ -240,6 +244,7 @@ class Rig:
             has_shading=shaded,
             blush=blush_logs(surface.chart, surface.on_chart, image, matte, shaded),
             kind=kind,
+            drawn_lids=drawn_lids or DrawnLids.none(len(image), image.device),
             visible_triangles=visible_triangles(triangle_visible),
             cells_per_unit=cells,
             full_canvas=full_canvas,

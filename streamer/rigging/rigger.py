@@ -21,6 +21,7 @@ from streamer.rigging.border import below_without, extend
 from streamer.rigging.canvas import Array, Canvas, canvas_pixels, original_grid, place_on_canvas
 from streamer.rigging.cutout import Cutout, continued, cut_out
 from streamer.rigging.drawn_face import fit_drawn_face
+from streamer.rigging.drawn_lids import find_drawn_lids
 from streamer.rigging.face_fit import face_within
 from streamer.rigging.face_parts import has_lids, has_lips, is_flat_drawing
 from streamer.rigging.finger_outline import FingerOutlines, find_fingers
@@ -246,6 +247,7 @@ def build_rig(character: Character, device: torch.device | str, further: Sequenc
             None if character.hands is None else batch(character.hands),
             limbs,
             kind,
+            find_drawn_lids(character.rgb, character.face).to(device) if not kind.lids.all() else None,
         )
     notes = [note for each in (character, *further) for note in each.notes]
     return MadeRig(rig, views, character.layout, notes)

@@ -23,6 +23,7 @@ from models.closeups.inputs import (
 from models.closeups.patches import apply_edit, influence, make_edit
 from models.config import ModelConfig
 from models.dit import MAP_FLOW, CausalDiT, Edit
+from models.geometry.drawn_lids import DrawnLids
 from models.geometry.topology import (
     LEFT_LOWER_LID,
     LEFT_UPPER_LID,
@@ -71,7 +72,7 @@ def flatten_frames(batch: Baked) -> MotionBatch:
         repeat_frames(batch.picture), repeat_frames(batch.chart), batch.maps[:, :, MAP_FLOW].flatten(0, 1),
         batch.layers[:, :, ON_CHART].flatten(0, 1), full_box, batch.face.flatten(0, 1),
         unpack_head(batch.stance.flatten(0, 1)), full_box.new_tensor([1.0, 0.0, 0.0, 0.0]).expand(len(full_box), 2, -1),
-        full_box.new_zeros(len(full_box)),
+        DrawnLids.none(len(full_box), full_box.device), full_box.new_zeros(len(full_box)),
     )  # fmt: skip
     names = ("truth", "alpha", "flow", "visible", "label")
     truth = GroundTruth(*(getattr(batch, name).flatten(0, 1) for name in names))

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from models.closeups.whole_eyes import DOWN, any_whole, squeezed_from, whole_eye_patches
+from models.geometry.drawn_lids import DrawnLids
 from models.geometry.grid import unit_grid
 from tests.support.closeups import at_rest
 from tests.support.faces import drawn_face
@@ -48,8 +49,22 @@ def test_a_glance_moves_the_eye_and_not_what_is_far_from_it() -> None:
 def test_patches_cover_nothing_of_eyes_with_lids_or_at_rest() -> None:
     moving = at_rest(drawn_face(128))
     assert not any_whole(moving.whole_eyes)
-    open_share, shut = torch.tensor([1.0, 0, 0, 1]).expand(1, 2, 4), torch.tensor([0.15, 0, 0, 1]).expand(1, 2, 4)
+    open_share, shut = torch.tensor([1.0, 0, 0, 1]).expand(1, 2, 4), torch.tensor([0.0, 0, 0, 1]).expand(1, 2, 4)
     for eyes, covers in ((open_share, False), (shut * torch.tensor([1.0, 1, 1, 0]), False), (shut, True)):
         patches = whole_eye_patches(replace(moving, whole_eyes=eyes))
         assert len(patches) == 2
         assert all((float(patch.edit.keep.min()) < 0.01) == covers for patch in patches)
+
+
+@torch.inference_mode()
+def test_drawn_lids_cover_a_shut_eye_with_skin_and_not_an_open_one() -> None:
+    moving, skin = at_rest(drawn_face(128)), torch.tensor([0.1, 0.9, 0.2])
+    lids = DrawnLids.none(1)
+    drawn = lids._replace(
+        top=lids.top - 1, edge=lids.edge - 0.8, fall=lids.fall + 1.6, skin=lids.skin + skin, drawn=lids.drawn + 1
+    )
+    for opening, is_skin in ((0.0, True), (0.97, False)):
+        eyes = torch.tensor([opening, 0, 0, 1]).expand(1, 2, 4)
+        for patch in whole_eye_patches(replace(moving, whole_eyes=eyes, drawn_lids=drawn)):
+            middle = patch.edit.paint[0, :, 64, 64]
+            assert torch.allclose(middle, skin, atol=0.02) == is_skin
