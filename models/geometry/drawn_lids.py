@@ -32,8 +32,8 @@ class DrawnLids(NamedTuple):
     @staticmethod
     def none(count: int, device: torch.device | str = "cpu") -> DrawnLids:
         """Of so many pictures without any."""
-        lines = [torch.zeros(count, 2, COLUMNS, device=device) for _ in range(3)]
-        return DrawnLids(*lines, torch.zeros(count, 2, 3, device=device), torch.zeros(count, 2, device=device))
+        line, colour = torch.zeros(count, 2, COLUMNS, device=device), torch.zeros(count, 2, 3, device=device)
+        return DrawnLids(line, line, line, colour, torch.zeros(count, 2, device=device))
 
     def to(self, device: torch.device | str) -> DrawnLids:
         """The same on another device."""

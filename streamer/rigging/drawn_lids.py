@@ -6,9 +6,12 @@ lashes are the dark band there. Dots and buttons are dark all over, lamps are br
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.ndimage import binary_fill_holes
 
 from models.closeups.inputs import gather_landmarks, sample
@@ -17,6 +20,8 @@ from models.closeups.window import View, Window
 from models.geometry.drawn_lids import COLUMNS, REACH, DrawnLids
 from models.geometry.topology import head_pose
 from streamer.rigging.canvas import Array
+
+Mask = NDArray[np.bool_]
 
 SIDE = 256  # pixels of the window in which an eye is measured
 # Coordinates and lengths are half sizes of the ring of the eye's landmarks, from its middle.
@@ -73,7 +78,7 @@ def _find_eye(image: torch.Tensor, points: torch.Tensor, view: View) -> tuple[Ar
     )
 
 
-def _eye_mask(colours: Array, skin: Array, x: Array, y: Array) -> Array | None:
+def _eye_mask(colours: Array, skin: Array, x: Array, y: Array) -> Mask | None:
     """The pixels (n, n) of an eye in a window (n, n, 3), whose columns and rows lie at x and y (n,); None where it is
     not apart from what surrounds it.
     """
@@ -84,11 +89,11 @@ def _eye_mask(colours: Array, skin: Array, x: Array, y: Array) -> Array | None:
     own[0] = 0
     if not own.any():
         return None
-    eye: Array = binary_fill_holes(labels == int(own.argmax()))
+    eye: Mask = binary_fill_holes(labels == int(own.argmax()))
     return None if (eye & (distance > MOST)).any() else eye
 
 
-def _lash_rows(eye: Array, grey: Array, skin: float, x: Array, pixel: float) -> tuple[Array, ...] | None:
+def _lash_rows(eye: Mask, grey: Array, skin: float, x: Array, pixel: float) -> tuple[NDArray[Any], ...] | None:
     """The columns (k,) of an eye (n, n), and in each the first row of its lashes, the first below them, and how many
     rows these fall; None without lashes. grey: lightness (n, n), skin: its own. pixel: height of a row.
     """
@@ -113,7 +118,7 @@ def _lash_rows(eye: Array, grey: Array, skin: float, x: Array, pixel: float) -> 
     return columns, top, edge, fall
 
 
-def _stroke(dark: Array) -> int:
+def _stroke(dark: Mask) -> int:
     """How many pixels a dark stroke has that begins with the first ones, its blurred edge included; 0 without one."""
     begin = int(np.argmax(dark))
     if begin > BLURRED or not dark[begin]:
@@ -122,7 +127,7 @@ def _stroke(dark: Array) -> int:
     return len(dark) if beyond.all() else begin + int(np.argmin(beyond))
 
 
-def _smooth(rows: Array, deviation: float) -> Array:
+def _smooth(rows: NDArray[Any], deviation: float) -> Array:
     """A line (k,) along the columns, without steps. deviation: pixels."""
     line = rows.astype(np.float32)[None]
     return cv2.GaussianBlur(line, (0, 0), max(deviation, 1.0), borderType=cv2.BORDER_REPLICATE)[0]
