@@ -56,3 +56,14 @@ def test_train_command_runs_ablations(data: Path, tmp_path: Path, capsys: pytest
     with pytest.raises(SystemExit):
         train.main([*command, "--keyed", "4"])
     assert "keyed must lie in 0..3, got 4" in capsys.readouterr().err
+
+
+def test_train_command_trains_some_parts_alone(data: Path, tmp_path: Path) -> None:
+    command = ["--data", str(data), "--preset", "small", "--batch", "2", "--out"]
+    train.main([*command, str(tmp_path / "first"), "--steps", "0"])
+    start = tmp_path / "first" / "small.safetensors"
+    train.main([*command, str(tmp_path / "next"), "--steps", "1", "--start", str(start), "--only", "head"])
+    before, after = load(start), load(tmp_path / "next" / "small.safetensors")
+    assert torch.equal(before.stem.token.weight, after.stem.token.weight)
+    assert not torch.equal(before.head.out.weight, after.head.out.weight)
+    assert notes_of(tmp_path / "next" / "small.safetensors")["only"] == "head"

@@ -19,6 +19,8 @@ from models.config import PRESETS
 from models.geometry.body import SHOULDERS
 from models.geometry.grid import box_grid
 from models.geometry.guidance import make_guidance
+from models.geometry.limb_curve import SEGMENTS_OF_LIMB
+from models.geometry.limbs import Outlines
 from models.geometry.retarget import rest_pose, retarget
 from models.geometry.rig import Rig
 from models.geometry.topology import HeadTransform
@@ -39,7 +41,7 @@ class Baked:
 
     picture, plate: (B, 3, s, s) of the reference.
     matte: (B, 1, s, s) of the reference.
-    body: (B, 4, s, s) the person without the head, see `PersonLayers`.
+    body: (B, 4, s, s) the person without head and limbs, see `PersonLayers`.
     chart: (B, 3, s, s) completed texture of the head, at the network's resolution.
     mouth: (B, 3) colour inside the reference's mouth.
     rest_maps, rest_canonical, rest_tokens, rest_face, rest_stance: as without `rest_`, for the reference's own pose.
@@ -49,7 +51,7 @@ class Baked:
     tokens: (B, T, M, C) motion tokens.
     face: (B, T, 478, 3) landmarks of the pose that the guidance draws, box units.
     stance: (B, T, 13) head transform of that pose, box units: scale, rotation row by row, shift.
-    truth: (B, T, 3, s, s) rendered target.
+    truth: (B, T, 3, s, s) rendered target, without the limbs that are layers.
     alpha: (B, T, 1, s, s) its matte.
     flow: (B, T, 2, G, G) true flow from target to reference, box units.
     visible: (B, T, 1, s, s) whether the reference shows the surface.
@@ -117,6 +119,15 @@ def make_driver(face: Tensor, body: Tensor, proportions: Impostor) -> Driver:
     return Driver(face=proportions.face(face), body=body, hands=face.new_zeros(len(face), 2, 21, 4), torso=shoulders)
 
 
+def limb_outlines(samples: dict[str, Tensor]) -> Outlines | None:
+    """The outlines of arms and legs of B samples, without fingers, which move on their limbs; None for busts."""
+    if "ref_limb_radii" not in samples:
+        return None
+    shown = samples["ref_limb_shown"].repeat_interleave(SEGMENTS_OF_LIMB, 1)
+    borders = shown.new_tensor([-1.0, -1.0, 1.0, 1.0]).expand(len(shown), 4)
+    return Outlines(samples["ref_limb_radii"], shown, borders)
+
+
 @torch.no_grad()
 def bake(samples: dict[str, Tensor], proportions: Impostor | None = None) -> Baked:
     """Bake B samples of `training.data.samples` or `training.data.device_samples`, arrays with a leading axis B.
@@ -134,7 +145,8 @@ def bake(samples: dict[str, Tensor], proportions: Impostor | None = None) -> Bak
     image = picture("ref_image")
     count, frames = samples["target_image"].shape[:2]
     drivers = (proportions or Impostor.unchanged(count)).to(image.device).repeat(frames)
-    rig = Rig.build(image, picture("ref_matte"), points("ref_face"), points("ref_body"))
+    outlines = limb_outlines(samples)
+    rig = Rig.build(image, picture("ref_matte"), points("ref_face"), points("ref_body"), outlines=outlines)
     frame_rigs = rig.repeat(frames)
     rest = make_guidance(rig, rest_pose(rig))
     target = make_driver(points("target_face").flatten(0, 1), points("target_body").flatten(0, 1), drivers)

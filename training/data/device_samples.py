@@ -264,7 +264,9 @@ class DeviceStream(IterableDataset):
         scene_index = [scene for scene in scene_of for _ in range(frames)]
         sample = torch.tensor(chosen, device=self.device)
         acts = plans.acts.pick((sample[:, None] * frames + torch.arange(frames, device=self.device)).flatten())
-        shots = render_batch(self.studio_tensors, plans.figures, character, acts, plans.scenes, scene_index, generator)
+        shots = render_batch(
+            self.studio_tensors, plans.figures, character, acts, plans.scenes, scene_index, generator, frames
+        )
         numbers = torch.arange(count * frames, device=self.device).view(count, frames)
         target, reference = numbers[:, 1:].flatten(), numbers[:, :1].expand(-1, frames - 1).flatten()
         character_index = torch.tensor(character, device=self.device)
@@ -277,6 +279,10 @@ class DeviceStream(IterableDataset):
             own = values.view(count, frames, *values.shape[1:])
             return {f"ref_{name}": own[:, 0], f"target_{name}": own[:, 1:]}
 
+        whole_bodies = {}
+        if self.plans.studio.body is not None:
+            limbs = {"ref_limb_radii": shots.limbs.radii, "ref_limb_shown": shots.limbs.shown}
+            whole_bodies = split("hands", shots.hands) | limbs
         landmark_error = plans.landmark_error[sample]
         eyes = shots.face[:, [*RIGHT_EYE_CORNERS, *LEFT_EYE_CORNERS], :2].view(-1, 2, 2, 2).mean(2)
         eye_distance = (eyes[:, 1] - eyes[:, 0]).norm(dim=1)
@@ -287,7 +293,7 @@ class DeviceStream(IterableDataset):
             **split("face", shots.face + landmark_error.flatten(0, 1) * eye_distance[:, None, None]),
             **split("face_true", shots.face),
             **split("body", shots.body),
-            **(split("hands", shots.hands) if self.plans.studio.body is not None else {}),
+            **whole_bodies,
             "flow": flow.view(count, frames - 1, *flow.shape[1:]),
             "visible": _to_uint8(visible.view(count, frames - 1, 1, *visible.shape[1:])),
             "kind": plans.kind[sample],

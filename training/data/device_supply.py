@@ -17,7 +17,7 @@ from torch import Tensor
 from training.data.bake import Baked, bake, dequantise, keep_mask, quantise
 from training.data.device_samples import DeviceStream, PlanStream
 from training.data.impostor import Impostor
-from training.data.samples import style_indices
+from training.data.samples import HEAD_SIZE, picture_size, style_indices
 from training.render.character.bodykit import BodykitError
 from training.render.character.facekit import FacekitError
 
@@ -44,11 +44,12 @@ class DeviceSupply:
         """
         try:
             facekit, bodykit, each = arguments.facekit, arguments.bodykit, SAMPLES_PER_CHARACTER
-            plans = PlanStream(facekit, arguments.seed, frames, per_character=each, bodykit=bodykit)
+            size = picture_size(bodykit)
+            plans = PlanStream(facekit, arguments.seed, frames, size, per_character=each, bodykit=bodykit)
         except (FacekitError, BodykitError) as error:
             raise SystemExit(str(error)) from error
         memory = torch.cuda.get_device_properties(arguments.device).total_memory
-        pictures = min(MAX_PICTURES, memory // BYTES_PER_PICTURE)
+        pictures = min(MAX_PICTURES, memory // (BYTES_PER_PICTURE * size**2 // HEAD_SIZE**2))
         samples = 1 << max(0, (pictures // (1 + frames)).bit_length() - 1)
         batch = min(CHARACTERS_ON_DEVICE * SAMPLES_PER_CHARACTER, samples)
         turns = 1 if arguments.bodykit else DEFAULT_TURNS

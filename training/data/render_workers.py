@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 
 from training.data.bake import as_batch, bake, keep_mask, save_shard
 from training.data.impostor import Impostor
-from training.data.samples import SAMPLES_PER_CHARACTER, SampleStream
+from training.data.samples import SAMPLES_PER_CHARACTER, SampleStream, picture_size
 from training.render.character.bodykit import BodykitError, load_bodykit
 from training.render.character.facekit import FacekitError, load_facekit
 
@@ -73,7 +73,7 @@ def render_shards(kits: Kits, folder: Path, recipe: Recipe, numbers: list[int]) 
     parent = multiprocessing.parent_process()
     number = numbers[0]
     try:
-        stream = SampleStream(kits.face, recipe.seed, recipe.frames, bodykit=kits.body)
+        stream = SampleStream(kits.face, recipe.seed, recipe.frames, picture_size(kits.body), bodykit=kits.body)
         for number in numbers:
             if parent is not None and not parent.is_alive():
                 return

@@ -19,13 +19,15 @@ from training.render.character.facekit import load_facekit
 from training.render.character.studio import Studio
 from training.render.labels.landmark_noise import NoiseModel
 from training.render.labels.landmarks import LandmarkMap
+from training.render.labels.limb_labels import LimbLabels, limb_places
 from training.render.raster import supersampling
 from training.render.raster.flow import backward_flow
 from training.render.scene.motion_tracks import KINDS, ExpressionIndex, pair_tracks
-from training.render.scene.scene import SCALE, RenderedFrame, random_scene
+from training.render.scene.scene import SCALE, Camera, RenderedFrame, random_scene
 
 Sample = dict[str, NDArray]
 SAMPLES_PER_CHARACTER = 5  # building a character takes as long as rendering six frames
+HEAD_SIZE, BODY_SIZE = 256, 384  # pixels along a side of the pictures of heads alone, and of whole bodies
 FRAME_SPACINGS = (1, 1, 2, 3, 6)  # frames at 25 fps between two targets
 
 
@@ -40,7 +42,7 @@ class SampleStream(IterableDataset):
         facekit: Path | str | Studio,
         seed: int,
         frames: int = 2,
-        size: int = 256,
+        size: int = HEAD_SIZE,
         noise_share: float = 0.5,
         start: int = 0,
         bodykit: Path | str | None = None,
@@ -89,7 +91,10 @@ class SampleStream(IterableDataset):
         visible: (T, 1, S, S) uint8, 255 where the reference shows the surface point, or both show background.
         kind: 0 still, 1 small, 2 large motion.
         style: index of the character's style in STYLES.
-        With a bodykit also ref_hands, (2, 21, 4) left and right, confidence 0 or 1 last, and target_hands.
+        With a bodykit also ref_hands, (2, 21, 4) left and right, confidence 0 or 1 last, and target_hands;
+        ref_limb_shown, (4,) 0 or 1, which limbs the reference shows well enough to become layers, and ref_limb_radii,
+        (4, `LIMB_SAMPLES`, 2) their half widths as in `Outlines`. The targets show the body without these limbs: what
+        is behind them, as the network draws it.
         If `full` also ref_expression, (57,) blendshape weights 0..1; ref_pose, (6,) pitch, yaw, roll of the head in
         radians and the translation in cm; ref_place, (3, S, S) rest-pose position of each pixel's surface point, cm, 0
         on the background; and target_expression, target_pose, target_place.
@@ -101,11 +106,18 @@ class SampleStream(IterableDataset):
         spacing = int(rng.choice(FRAME_SPACINGS))
         reference, track, kind = pair_tracks(rng, (self.frames - 1) * spacing + 1, self.names)
         acts = [reference] + [track.act(i * spacing) for i in range(self.frames)]
-        shots = [scene.render(character, act, rng) for act in acts]
         true = np.stack([self.landmarks.face(character, act, scene.camera) for act in acts])
         body = np.stack([
             self.landmarks.body(character, act, scene.camera, face) for act, face in zip(acts, true, strict=True)
         ])  # fmt: skip
+        limbs, left_out = None, None
+        if character.body is not None:
+            limbs = self._limbs(character, acts[0], scene.camera, body[0])
+            left_out = limbs.vertices[0].numpy()
+        shots = [
+            scene.render(character, acts[0], rng),
+            *(scene.render(character, act, rng, left_out) for act in acts[1:]),
+        ]
         face = self.noise.perturb(rng, true, acts, self.names) if rng.random() < self.noise_share else true
         flows, visibilities = [], []
         first = shots[0]
@@ -137,15 +149,22 @@ class SampleStream(IterableDataset):
             "kind": np.array(KINDS.index(kind), np.uint8),
             "style": np.array(style_index(character.appearance.style), np.uint8),
         }
-        if character.body is not None:
+        if limbs is not None:
             hands = np.stack([
                 self.landmarks.hands(character, act, scene.camera, shot.hits)
                 for act, shot in zip(acts, shots, strict=True)
             ])  # fmt: skip
             sample |= {"ref_hands": hands[0], "target_hands": hands[1:]}
+            sample |= {"ref_limb_radii": limbs.radii[0].numpy(), "ref_limb_shown": limbs.shown[0].numpy()}
         if self.full:
             sample |= self._extra_labels(number, character, acts, shots)
         return sample
+
+    def _limbs(self, character: Character, act: Act, camera: Camera, body: NDArray[np.float32]) -> LimbLabels:
+        """Those of a character in a reference with joints body (33, 4)."""
+        vertices, joints = camera.canvas(character.pose(act)[0]), torch.from_numpy(body)[None]
+        places = torch.from_numpy(limb_places(character))[None]
+        return LimbLabels.of(places, torch.from_numpy(vertices)[None], joints)
 
     def _extra_labels(self, number: int, character: Character, acts: list[Act], shots: list[RenderedFrame]) -> Sample:
         """The arrays that only `full` samples have."""
@@ -170,6 +189,11 @@ def open_studio(facekit: Path | str | Studio, bodykit: Path | str | None) -> Stu
     if isinstance(facekit, Studio):
         return facekit
     return Studio(load_facekit(facekit), None if bodykit is None else load_bodykit(bodykit))
+
+
+def picture_size(bodykit: Path | str | None) -> int:
+    """Side of the pictures, pixels, with or without a body model: focus boxes of small heads stay sharp."""
+    return HEAD_SIZE if bodykit is None else BODY_SIZE
 
 
 def style_index(style: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -24,3 +25,16 @@ def init_network(config: ModelConfig, seed: int, start: Path | None) -> CausalDi
         except RuntimeError as error:
             raise SystemExit(f"{start} holds weights of another shape: give the --preset that made them.") from error
     return network
+
+
+def train_only(network: CausalDiT, parts: Sequence[str]) -> None:
+    """Freeze all parameters but those of some parts, which are named as in the network's `named_parameters`.
+
+    Raises SystemExit with one sentence where it has no such part.
+    """
+    known = [name for name, _ in network.named_parameters()]
+    for part in parts:
+        if not any(name.startswith(f"{part}.") for name in known):
+            raise SystemExit(f"The network has no part {part!r}: name some as in head, norm, blocks.5.")
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(any(name.startswith(f"{part}.") for part in parts))

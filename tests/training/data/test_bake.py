@@ -47,3 +47,16 @@ def test_bake_of_a_batch_matches_single_samples() -> None:
             got, want = getattr(together, f.name)[n], getattr(alone, f.name)[0]
             assert got.shape == want.shape, f.name
             assert float((got - want).abs().float().mean()) < 1e-3, f.name
+
+
+def test_limbs_are_no_part_of_the_baked_body() -> None:
+    sample, joints = shifted_sample([0]), np.zeros((33, 4), np.float32)
+    for left, x, y in ((11, 0.5, 0.5), (13, 0.75, 0.5), (15, 0.95, 0.5), (17, 0.98, 0.5), (19, 0.98, 0.5)):
+        joints[left], joints[left + 1] = (x, y, 0, 1), (-x, y, 0, 1)
+    joints[[23, 24]] = (0.2, 0.9, 0, 1), (-0.2, 0.9, 0, 1)
+    sample["ref_matte"][:, 184:200] = 255  # both arms
+    sample |= {"ref_body": joints, "target_body": joints[None]}
+    limbs = {"ref_limb_shown": np.float32([1, 1, 0, 0]), "ref_limb_radii": np.full((4, 38, 2), 0.06, np.float32)}
+    elbows = (slice(None), 3, 192, [32, 223])
+    assert float(bake(as_batch(sample)).body[elbows].min()) > 0.9
+    assert float(bake(as_batch(sample | limbs)).body[elbows].max()) < 0.1

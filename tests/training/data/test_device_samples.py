@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.support.devices import CUDA
-from tests.support.kits import FACEKIT, needs_facekit
+from tests.support.kits import BODYKIT, FACEKIT, needs_bodykit, needs_facekit
 
 pytestmark = [needs_facekit, pytest.mark.timeout(600)]  # the machine may be busy
 SIZE = 64
@@ -52,6 +52,21 @@ def test_device_stream_matches_the_sample_stream(plans, device):
                     assert gap.max() < 1e-3, name
             else:
                 assert (gap <= (1 if value.dtype == np.uint8 and not name.endswith("label") else 1e-3)).mean() > 0.995
+
+
+@needs_bodykit
+@pytest.mark.parametrize("device", ["cpu", CUDA])
+def test_device_stream_leaves_out_the_limbs_that_the_sample_stream_does(device):
+    from training.data.device_samples import DeviceStream, PlanBatch, PlanStream  # noqa: PLC0415
+    from training.data.samples import SampleStream  # noqa: PLC0415
+
+    plans = PlanStream(FACEKIT, seed=77, size=SIZE, per_character=1, per_scene=1, bodykit=BODYKIT)
+    batch = DeviceStream(plans, device, batch=1, mix=1).draw(PlanBatch.gather([plans.plan(0)], device), [0])
+    sample = SampleStream(plans.studio, seed=77, size=SIZE).sample(0)
+    assert set(batch) == set(sample) and sample["ref_limb_shown"].any()
+    for name in ("ref_limb_shown", "ref_limb_radii", "ref_matte", "target_matte", "flow", "visible"):
+        gap = np.abs(batch[name][0].cpu().numpy().astype(float) - sample[name])
+        assert (gap <= 1e-3 + (name.endswith(("matte", "visible")))).mean() > 0.995, name
 
 
 def test_device_stream_mixes_characters_and_is_reproducible(plans):

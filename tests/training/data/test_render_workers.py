@@ -80,7 +80,7 @@ def test_recipe_of_long_clips_has_small_shards() -> None:
 class FakeStream:
     """Samples that only have a number and a kind."""
 
-    def __init__(self, facekit: Path, seed: int, frames: int, bodykit: Path | None) -> None:
+    def __init__(self, facekit: Path, seed: int, frames: int, size: int, bodykit: Path | None) -> None:
         self.seed = seed
 
     def sample(self, index: int) -> dict[str, int]:

@@ -93,3 +93,20 @@ def test_body_samples_have_hands_and_a_joined_neck():
         points = stream._character(number).body.points
         assert points[:, 1].max() == pytest.approx(-9, abs=1.5)  # the neck's end, under the chin
         assert points[:, 1].min() < -80
+
+
+@needs_facekit
+@needs_bodykit
+def test_targets_of_a_body_show_what_is_behind_the_limbs_of_its_reference():
+    from training.data.samples import SampleStream  # noqa: PLC0415
+
+    sample = SampleStream(FACEKIT, seed=77, size=128, bodykit=BODYKIT).sample(0)
+    assert sample["ref_limb_shown"].tolist() == [1, 1, 0, 0] and sample["ref_limb_radii"].shape == (4, 38, 2)
+
+    def covered(matte, body):
+        x, y = ((body[[13, 14], :2] + 1) * 64).astype(int).T  # elbows, beside the torso
+        return matte[0, y, x] > 0
+
+    assert covered(sample["ref_matte"], sample["ref_body"]).all()
+    for matte, body in zip(sample["target_matte"], sample["target_body"], strict=True):
+        assert not covered(matte, body).any()

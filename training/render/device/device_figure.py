@@ -23,6 +23,7 @@ from training.render.character.skeleton import BONES, Skeleton
 from training.render.character.studio import Studio
 from training.render.joints import EARS, JOINT_COUNT
 from training.render.labels.landmarks import LandmarkMap, ears_at_rest, joints_at_rest
+from training.render.labels.limb_labels import NO_LIMB, limb_places
 from training.render.raster.device_raster import pad_stack
 from training.render.raster.device_shading import SurfaceBatch
 from training.render.raster.shading import Surface
@@ -47,6 +48,7 @@ class Figure:
     bones: (V, K) bones that move each vertex of a whole body.
     bone_weights: (V, K) their weights, all 0 where no bone moves a vertex.
     is_bust: (1,) 1 = a bust, whose shoulders are raised without bones, 0 = a whole body.
+    limb_places: (V, 4), see `limb_labels.limb_places`.
     joints: (75, 3) rest positions of the 33 joints and of the 21 points of each hand.
     joint_bone: (75,) bone that moves each of them.
     joint_lean: (75, 1) how far each of them follows when the body leans.
@@ -70,6 +72,7 @@ class Figure:
     bones: NDArray[np.int64]
     bone_weights: Array
     is_bust: Array
+    limb_places: Array
     joints: Array
     joint_bone: NDArray[np.int64]
     joint_lean: Array
@@ -112,7 +115,7 @@ class Figure:
             np.stack([np.zeros(3, np.float32), *(centre for centre, _ in character.eyes)]),
             np.array([[1.0], *([radius] for _, radius in character.eyes)], np.float32),
             character.local_scale.astype(np.float32), lean, bones, bone_weights,
-            np.array([body is None], np.float32), joints, joint_bone, joint_lean,
+            np.array([body is None], np.float32), limb_places(character), joints, joint_bone, joint_lean,
             None if body is None else body.skeleton, character.surface, character.label,
             character.shadow_casters, character.one_sided, character.appearance,
         )  # fmt: skip
@@ -164,6 +167,7 @@ class FigureBatch:
     bones: Tensor
     bone_weights: Tensor
     is_bust: Tensor
+    limb_places: Tensor
     joints: Tensor
     joint_bone: Tensor
     joint_lean: Tensor
@@ -185,7 +189,8 @@ class FigureBatch:
             many("rest"), many("head_weight"), many("brightness"),
             many("expression_vertex", len(figures[0].local_scale)), many("eye"), many("eye_centre"),
             many("eye_radius"), many("local_scale"), many("lean_weight"), many("bones"), many("bone_weights"),
-            many("is_bust"), many("joints"), many("joint_bone"), many("joint_lean"), many("shadow_casters"),
+            many("is_bust"), many("limb_places", NO_LIMB),
+            many("joints"), many("joint_bone"), many("joint_lean"), many("shadow_casters"),
             torch.tensor([figure.one_sided for figure in figures], device=device),
             torch.tensor([figure.appearance.iris_angle for figure in figures], dtype=torch.float32, device=device),
             torch.tensor([float(figure.appearance.materials[0, 0]) for figure in figures], device=device),

@@ -41,9 +41,11 @@ def face_landmarks(
 
 
 def body_landmarks(
-    figures: FigureBatch, character: Tensor, acts: ActBatch, cameras: CameraBatch, face: Tensor, hits: Hits
-) -> tuple[Tensor, Tensor]:
-    """True body joints (P, 33, 4) and hands (P, 2, 21, 4), as `LandmarkMap.body` and `hands`; face (P, 478, 3)."""
+    figures: FigureBatch, character: Tensor, acts: ActBatch, cameras: CameraBatch, face: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """True body joints (P, 33, 4), as `LandmarkMap.body`, and points of the hands: canvas x, y, z (P, 2, 21, 3), and
+    distance from the camera (P, 2, 21), cm. face: (P, 478, 3).
+    """
     is_bust = figures.is_bust[character]
     joints = figures.joints[character]
     bone = figures.joint_bone[character][..., None]
@@ -65,12 +67,17 @@ def body_landmarks(
     visibility = torch.where(inside, 0.98, 0.1)
     visibility[:, FIRST_JOINT_BELOW_ELBOWS:] *= 1 - is_bust
     hand = canvas[:, JOINT_COUNT:].view(-1, 2, HAND_POINTS, 3)
+    depth = (distance[:, None] - world[:, JOINT_COUNT:, 2]).view(-1, 2, HAND_POINTS)
+    return torch.cat([out, visibility[..., None]], 2), hand, depth
+
+
+def shown_hands(hand: Tensor, depth: Tensor, hits: Hits, is_bust: Tensor) -> Tensor:
+    """Hands (P, 2, 21, 4), as `LandmarkMap.hands`, of what `body_landmarks` returns. is_bust (P, 1): 0 or 1."""
     side = hits.inverse_depth.shape[1]
     pixel = ((hand[..., :2] + 1) * (side / 2)).long().clamp(0, side - 1)
     picture = torch.arange(len(hand), device=hand.device)[:, None, None]
     surface_depth = 1 / hits.inverse_depth[picture, pixel[..., 1], pixel[..., 0]].clamp_min(1e-4)
-    depth = distance[:, None] - world[:, JOINT_COUNT:, 2]
-    visible = (hand[..., :2].abs() < 1).all(3) & (surface_depth > depth.view(-1, 2, HAND_POINTS) - HAND_THICKNESS_CM)
+    visible = (hand[..., :2].abs() < 1).all(3) & (surface_depth > depth - HAND_THICKNESS_CM)
     confidence = (visible.float().mean(2, keepdim=True) > 0.6).to(hand.dtype).expand(-1, -1, HAND_POINTS)
     hands = torch.cat([hand[..., :2], (hand[..., 2] - hand[..., :1, 2])[..., None], confidence[..., None]], 3)
-    return torch.cat([out, visibility[..., None]], 2), hands * (1 - is_bust)[:, :, None, None]
+    return hands * (1 - is_bust)[:, :, None, None]

@@ -19,9 +19,10 @@ from training.render.character.character import Character
 from training.render.device import device_lens
 from training.render.device.device_camera import CameraBatch
 from training.render.device.device_figure import Device, Figure, FigureBatch, StudioTensors
-from training.render.device.device_landmarks import body_landmarks, face_landmarks
+from training.render.device.device_landmarks import body_landmarks, face_landmarks, shown_hands
 from training.render.device.device_pose import ActBatch, pose, to_world
 from training.render.labels.landmarks import LandmarkMap
+from training.render.labels.limb_labels import LimbLabels
 from training.render.raster import device_raster, device_shading, device_shadow, device_supersampling
 from training.render.raster.device_raster import Hits
 from training.render.raster.device_shading import LightBatch
@@ -69,6 +70,7 @@ class RenderedBatch:
     face: Tensor  # (P, 478, 3) true landmarks, canvas units
     body: Tensor  # (P, 33, 4)
     hands: Tensor  # (P, 2, 21, 4)
+    limbs: LimbLabels  # of the first picture of each clip
 
 
 def render_batch(
@@ -79,10 +81,13 @@ def render_batch(
     scenes: SceneBatch,
     scene_index: Sequence[int],
     generator: torch.Generator | None = None,
+    clip: int = 1,
 ) -> RenderedBatch:
     """Render P pictures: figure character[p] in scene scene_index[p].
 
-    generator: of the sensors' noise. Takes about 30 MB of memory a picture at S = 256, plus bounded scratch memory.
+    generator: of the sensors' noise. clip: pictures in a row of one character, a divisor of P; all but the first of
+    them are drawn without the limbs that become layers in the first. Takes about 30 MB of memory a picture at S = 256,
+    plus bounded scratch memory.
     """
     device = studio.expression.device
     owner, scene_of = torch.tensor([character, scene_index], device=device)
@@ -91,7 +96,14 @@ def render_batch(
     side = scenes.size * SCALE
     poses = pose(studio, figures, owner, acts)
     screen = cameras.screen(poses.vertices, side)
-    hits = device_raster.rasterise(screen, figures.surfaces.faces, owner, side, figures.one_sided)
+    face = face_landmarks(studio, figures, owner, acts, poses, cameras)
+    body, hands, hand_depth = body_landmarks(figures, owner, acts, cameras, face)
+    first = slice(None, None, clip)
+    limbs = LimbLabels.of(figures.limb_places[owner[first]], cameras.canvas(poses.vertices)[first], body[first])
+    later = torch.arange(len(owner), device=device) % clip > 0
+    left_out = limbs.vertices.repeat_interleave(clip, 0) & later[:, None]
+    drawn = screen.masked_fill(left_out[..., None], 0)  # as behind the camera
+    hits = device_raster.rasterise(drawn, figures.surfaces.faces, owner, side, figures.one_sided)
     normal = device_raster.normals(poses.vertices, figures.surfaces.faces, owner)
     brightness = poses.brightness.clone()
     shaded = [p for p, n in enumerate(scene_index) if scenes.shadow[n] > 0]
@@ -114,7 +126,6 @@ def render_batch(
     samples = (canvas.clamp(0, 1) * covered).view(len(owner), scenes.size, SCALE, scenes.size, SCALE, 3)
     matte = device_supersampling.coverage(hits, SCALE)
     image = samples.mean((2, 4)) + (1 - matte[..., None]) * scenes.background[scene_of]
-    face = face_landmarks(studio, figures, owner, acts, poses, cameras)
     return RenderedBatch(
         device_lens.apply(image, [scenes.lenses[n] for n in scene_index], generator),
         matte,
@@ -122,7 +133,9 @@ def render_batch(
         screen,
         device_supersampling.labels(hits, figures.surfaces.label, owner, SCALE),
         face,
-        *body_landmarks(figures, owner, acts, cameras, face, hits),
+        body,
+        shown_hands(hands, hand_depth, hits, figures.is_bust[owner]),
+        limbs,
     )
 
 

@@ -242,12 +242,20 @@ class Scene:
     size: int = 256
     shadow: float = 0.0
 
-    def render(self, character: Character, act: Act, rng: Rng) -> RenderedFrame:
-        """Render a character in one frame; rng: of the sensor noise."""
+    def render(
+        self, character: Character, act: Act, rng: Rng, left_out: NDArray[np.bool_] | None = None
+    ) -> RenderedFrame:
+        """Render a character in one frame; rng: of the sensor noise. left_out: (V,) vertices whose triangles are not
+        drawn; their shadows are.
+        """
         side = self.size * SCALE
         vertices, brightness = character.pose(act)
         screen = self.camera.screen(vertices, side)
-        hits = raster.rasterise(screen, character.surface.faces, side, character.one_sided)
+        drawn = screen
+        if left_out is not None:
+            drawn = screen.copy()
+            drawn[left_out, 2] = 0  # as behind the camera
+        hits = raster.rasterise(drawn, character.surface.faces, side, character.one_sided)
         if self.shadow > 0:
             brightness = brightness * self._shadow(character, act, vertices)
         canvas = np.zeros((side, side, 3), np.float32)
