@@ -49,7 +49,8 @@ def test_workers_fill_the_folder_while_it_is_read(tmp_path: Path, caplog: pytest
 def test_supply_reports_failed_workers(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, work: object, how: str
 ) -> None:
-    workers = RenderWorkers(Kits(tmp_path), tmp_path, Recipe(seed=1), shards=1, workers=1, work=work)  # type: ignore[arg-type]
+    recipe = Recipe(seed=1)
+    workers = RenderWorkers(Kits(tmp_path), tmp_path, recipe, shards=1, workers=1, work=work)  # type: ignore[arg-type]
     with pytest.raises(SystemExit, match="All rendering workers ended before there was a shard in"):
         sample_names(Supply(tmp_path, 4, workers))
     assert f"The rendering worker 0 {how}; its shards in {tmp_path} stay unmade." in caplog.text
