@@ -32,7 +32,7 @@ from models.geometry.limb_curve import PIECES
 from models.geometry.limb_motion import MovedLimbs, move_limbs
 from models.geometry.limbs import first_pieces
 from models.geometry.motion_tokens import motion_tokens
-from models.geometry.offsets import NECK
+from models.geometry.offsets import neck_of
 from models.geometry.openings import EYES, opening
 from models.geometry.retarget import Pose
 from models.geometry.rig import FOCUS_CENTRE, Rig
@@ -256,8 +256,9 @@ def draw_behind(
     moved, residual = skinned[:, : -len(border)], around.apply(pose.local[:, border]) - skinned[:, -len(border) :]
     displacement = (moved + rig.border_weights[:, mesh] @ residual - source)[..., :2]
     if turn is not None:
-        neck = rig.head.apply(const_floats((NECK,), box.device).expand(len(box), -1, -1))[:, 0, :2]
-        further = neck_motion(source, rig.body, turn, neck, rig.head.scale, pose.head.scale / rig.head.scale)
+        further = neck_motion(
+            source, rig.body, turn, neck_of(rig.head), rig.head.scale, pose.head.scale / rig.head.scale
+        )
         displacement = displacement + rig.skin[:, mesh, :, SHOULDERS_BONE] * further
     displacement = pin_to_border(rig.edge_pins[:, mesh], displacement)
     moved = torch.cat([source[..., :2] + displacement, moved[..., 2:]], -1)
