@@ -32,6 +32,7 @@ from models.geometry.limb_curve import PIECES
 from models.geometry.limb_motion import MovedLimbs, move_limbs
 from models.geometry.limbs import first_pieces
 from models.geometry.motion_tokens import motion_tokens
+from models.geometry.neck import neck_spread
 from models.geometry.offsets import neck_of
 from models.geometry.openings import EYES, opening
 from models.geometry.retarget import Pose
@@ -255,6 +256,7 @@ def draw_behind(
     skinned = skin_points(rig, around, joints, torch.cat([source, rig.face[:, border]], 1), skin)
     moved, residual = skinned[:, : -len(border)], around.apply(pose.local[:, border]) - skinned[:, -len(border) :]
     displacement = (moved + rig.border_weights[:, mesh] @ residual - source)[..., :2]
+    displacement = displacement + neck_spread(rig.neck[:, mesh], rig.head, around)
     if turn is not None:
         further = neck_motion(
             source, rig.body, turn, neck_of(rig.head), rig.head.scale, pose.head.scale / rig.head.scale

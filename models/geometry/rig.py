@@ -38,6 +38,7 @@ from models.geometry.limbs import (
     no_limbs,
     without_layers,
 )
+from models.geometry.neck import neck_profile
 from models.geometry.openings import opening
 from models.geometry.picture_layers import (
     PersonLayers,
@@ -95,6 +96,7 @@ class Rig:
     face_skin: (B, 478, J), skin weights of the landmarks.
     triangle_visible: (B, 2, T) bool, grid triangles that show some of the person.
     mouth: (B, 3), RGB 0..1 of the mouth's dark interior.
+    neck: (B, 2, V, 2), canonical units, what they are to the neck, see `models.geometry.neck.neck_profile`.
     edge_pins: (B, 2, V, 4), how the canvas's edges hold the vertices, see `models.geometry.body.edge_pins`.
     turn_limit: (B,), radians, the yaw up to which the head turns in full.
     has_shading: (B,), 0..1, whether light shows on the skin.
@@ -131,6 +133,7 @@ class Rig:
     face_skin: Tensor
     triangle_visible: Tensor
     mouth: Tensor
+    neck: Tensor
     edge_pins: Tensor
     turn_limit: Tensor
     has_shading: Tensor
@@ -191,6 +194,7 @@ class Rig:
         weights, depth = border_weights(head, face, vertices, kind.skull)
         on_sheet = body if outlines is None else without_layers(body, outlines.shown)
         skin = skin_weights(head, on_sheet, vertices, depth)
+        neck = neck_profile(matte, face, head, vertices, depth) * (skin[..., :1] * kind.skull[:, None, None])
         near = dilate(F.adaptive_max_pool2d(matte, min(GUIDE_SIDE, image.shape[-1])), AROUND_PERSON)
         visible = F.grid_sample(near, vertices[:, None], "nearest", "border", False)[:, 0, 0] > 0.02
         triangles = lattice_triangles(image.device)
@@ -239,6 +243,7 @@ class Rig:
             face_skin=skin_weights(head, on_sheet, face[..., :2], face[..., 2]),
             triangle_visible=triangle_visible,
             mouth=mouth_colour(image, face),
+            neck=neck.view(per_mesh),
             edge_pins=edge_pins(matte, vertices).view(per_mesh),
             turn_limit=turn_limit([head, *(head_pose(view.face) for view in views)], kind.skull),
             has_shading=shaded,
