@@ -31,6 +31,7 @@ from models.geometry.body import (
 )
 from models.geometry.limb_curve import LIMB_SAMPLES, LIMBS, SEGMENTS_OF_LIMB, limb_polylines, limb_samples
 from streamer.rigging.limb_outline import LimbOutlines, find_limbs, past_arms
+from streamer.tracking.limb_gate import body_size
 
 SIDE = 512
 SUBPIXEL_BITS = 4
@@ -206,6 +207,14 @@ def test_an_arm_beside_the_person_is_not_shown() -> None:
 def test_an_arm_that_points_at_the_camera_is_not_shown() -> None:
     body = joints(((0.22, -0.36), (0.23, -0.33), (0.23, -0.32)))
     assert not Drawing(body, SKIN).outlines(body).shown[0].any()
+
+
+def test_a_forearm_that_is_raised_towards_the_camera_is_shown() -> None:
+    """As a sheet it would tear; a quarter of the body's size long, it still has a direction."""
+    body = joints(((0.3, -0.1), (0.36, -0.18), (0.39, -0.22)))
+    size = body_size(body)
+    body[LEFT_WRIST, :2] = body[LEFT_ELBOW, :2] + 0.25 * size * np.array([0.6, -0.8], np.float32)
+    assert Drawing(body, SKIN).outlines(body).shown[0].all()
 
 
 def test_a_bust_has_no_limbs() -> None:
