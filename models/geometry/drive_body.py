@@ -41,7 +41,6 @@ from models.geometry.grid import ease_beyond, smoothstep
 from models.geometry.limb_curve import FIRST_JOINTS, SECOND_JOINTS, THIRD_JOINTS
 from models.geometry.offsets import neck_of
 from models.geometry.proportions import USUAL_LINES, Trunk, bones_of, sanitized, trunk_of, with_shoulders
-from models.geometry.stance import body_aside, from_side
 from models.geometry.topology import HeadTransform
 
 MIN_KEPT = 0.05  # of displacements that bounds leave, at least
@@ -96,7 +95,6 @@ def drive_body(
     bones: Tensor | None = None,
     kept: tuple[Tensor, Tensor] | None = None,
     hands: Tensor | None = None,
-    neutral_neck: Tensor | None = None,
 ) -> Tensor:
     """Target joints (B, 33, 3) of the character, canvas units. Pure, and finite for any driver.
 
@@ -105,8 +103,7 @@ def drive_body(
     strength (B,): of the change from rest, 1 = as the driver does. torsos (B or 1, 2, 4) each: `Driver.torso` now and
     in the neutral. bones (B, 4): factors of shoulder width, torso, arms and legs. kept (B,) each: what `keep_in_frame`
     left of the head's displacement and of its size, 0..1. hands (B,): strength of the joints of hands, a
-    factor of `strength`; at 0 they turn with the forearm. neutral_neck (B or 1, 2): the driver's `neck_of` in the
-    neutral, camera units; None: as much aside of the shoulders as the picture's.
+    factor of `strength`; at 0 they turn with the forearm.
 
     A driver with the picture's joints gives the picture's. A bone follows as far as both of its joints are seen, and
     otherwise turns with its parent. Feet go where the driver's go, from where their stance puts them, and knees bend as
@@ -119,14 +116,10 @@ def drive_body(
     trunks = trunk_of(joints, torch.cat([scale, scale / unit, scale / unit]))
     trunk_parts = zip(*(part.chunk(3) for part in trunks), strict=True)
     rest_trunk, driver_trunk, neutral_trunk = (Trunk(*parts) for parts in trunk_parts)
-    rest, driver, neutral = joints.chunk(3)
-    if neutral_neck is not None:
-        necks = neck_of(heads[0]), neutral_neck.expand(len(rest), -1)
-        aside = F.pad(body_aside(necks, (rest_trunk, neutral_trunk)) * strength, (0, 2))[:, None]
-        rest, rest_trunk = rest + F.pad(aside, (0, 1)), rest_trunk._replace(middles=rest_trunk.middles + aside)
     unit = unit[:, None] * left.clamp_min(MIN_KEPT)
     motion = measure_shoulders(rest_trunk, driver_trunk, neutral_trunk, heads, unit, strength, torsos, shrink)
     shoulders = steady_shoulders(neutral_trunk, motion, unit, shrink)
+    rest, driver, neutral = joints.chunk(3)
     shoulders = torch.cat([shoulders, driver[:, SHOULDERS, 2:]], -1)
     driver = torch.cat([driver[:, :LEFT_SHOULDER], shoulders, driver[:, RIGHT_SHOULDER + 1 :]], 1)
     trunk = drive_trunk(
@@ -236,8 +229,6 @@ def drive_trunk(
     # The lines of shoulders and hips, the spine as the driver's, and the spine as part of a rigid torso.
     turns = line_turns(driver, neutral)
     growths = torch.cat([motion.line, log_ratio(driver.length, neutral.length)[:, 1:] + shrink], 1)
-    share, narrower = from_side(rest, neutral)
-    growths = growths + F.pad(share * narrower, (0, 1))
     # Hips are guessed lower as arms go up, and a torso that was made longer would pull its clothes along.
     spine = growth + wiener_shrink(growths[:, 2:] - growth, SPINE_NOISE)
     full = const_floats(USUAL_LINES, growth.device) * rest.size

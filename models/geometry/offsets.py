@@ -29,12 +29,8 @@ class Offsets:
 def turn_head(head: HeadTransform, turn: Tensor) -> HeadTransform:
     """The heads, turned by (B, 3) about their necks. A head that is not turned is unchanged to the last bit."""
     x, y, z = (about_axis(angle, axis) for axis, angle in enumerate(turn.unbind(-1)))
-    return about_neck(head, y @ x @ z @ head.rotation)
-
-
-def about_neck(head: HeadTransform, rotation: Tensor) -> HeadTransform:
-    """The heads with another rotation (B, 3, 3), about their necks."""
-    neck = const_floats((NECK,), rotation.device).mT
+    rotation = y @ x @ z @ head.rotation
+    neck = const_floats((NECK,), turn.device).mT
     shift = head.shift + head.scale[:, None] * ((head.rotation - rotation) @ neck)[..., 0]
     return HeadTransform(head.scale, rotation, shift)
 

@@ -16,7 +16,7 @@ from models.geometry.face_regions import landmark_strength
 from models.geometry.grid_mesh import TRIANGLE_GROWTH
 from models.geometry.keep_in_frame import FrameBounds, ease, keep_in_frame
 from models.geometry.limb_curve import FINGERS, LIMB_PIECES, PIECES
-from models.geometry.offsets import Offsets, gaze_shift, neck_of, turn_head
+from models.geometry.offsets import Offsets, gaze_shift, turn_head
 from models.geometry.openings import (
     EYES,
     begin_to_close,
@@ -39,7 +39,6 @@ from models.geometry.openings import (
 from models.geometry.proportions import travel_factor
 from models.geometry.rig import Rig
 from models.geometry.shading import shading
-from models.geometry.stance import reference_head
 from models.geometry.topology import HeadTransform, head_pose, rotation_about
 from models.geometry.turn_limit import ease_tilt, ease_turn
 from models.motion import MOUTH_COLUMNS, MOUTH_ROWS, SHADE_SIDE, Driver
@@ -138,25 +137,23 @@ def retarget(
 ) -> Pose:
     """The pose of B characters for B drivers: the picture's shape plus each driver's change since the neutral.
 
-    Rotation is relative to the camera's axes, and where a neutral is seen from the side absolute
-    (models/geometry/stance.py). Translation and expression are measured in sizes of the driver's face and applied in
-    sizes of the picture's; translation in sizes of bodies where these are seen to the hips. Size, turn, place and
-    expression are bounded, so that no driver tears the head. Strength 0 everywhere gives the picture's own pose.
-    bounds: of the frames that the heads stay in, and the shoulders with them; None: motion has no such bounds.
+    Rotation is relative to the camera's axes; translation and expression are measured in sizes of the driver's face and
+    applied in sizes of the picture's; translation in sizes of bodies where these are seen to the hips. Size, turn,
+    place and expression are bounded, so that no driver tears the head. Strength 0 everywhere gives the picture's own
+    pose. bounds: of the frames that the heads stay in, and the shoulders with them; None: motion has no such bounds.
     offsets: turns of heads and gazes that are added to the drivers' and have no strength; None: none.
     """
     strength = strength or Strength()
     driver, neutral = finite_driver(rig, driver, neutral)
     driver_head, neutral_head = head_pose(torch.cat([driver.face, neutral.face])).halves()
     head_strength, face_strength = per_session(strength.head, rig), FaceStrength.of(strength, rig)
-    reference = reference_head(rig.head, neutral_head)
-    rotation = scale_rotation(driver_head.rotation @ reference.rotation.mT, head_strength)
+    rotation = scale_rotation(driver_head.rotation @ neutral_head.rotation.mT, head_strength)
     zoom = (head_strength * (driver_head.scale / neutral_head.scale).log()).nan_to_num(0)
     for sign, limit in zip((-1, 1), ZOOM_RANGE, strict=True):
         most = torch.full_like(zoom, abs(math.log(limit)))
         zoom = sign * ease(sign * zoom, most, (1 - FREE_ZOOM) * most)
     zoom = zoom.exp()
-    shift = (driver_head.shift - reference.shift) / neutral_head.scale[:, None]
+    shift = (driver_head.shift - neutral_head.shift) / neutral_head.scale[:, None]
     unit = rig.head.scale / neutral_head.scale
     travel = travel_factor(rig.body, neutral.body, unit)
     shift = (shift * (rig.head.scale * travel * head_strength)[:, None]).clamp(-MAX_SHIFT, MAX_SHIFT)
@@ -181,7 +178,7 @@ def retarget(
     bones = torch.as_tensor(strength.bones, dtype=rig.face.dtype, device=rig.face.device).expand(len(rig), 4)
     body = drive_body(
         rig.body, (rig.head, head), driver.body, neutral.body, unit * travel, body_strength, torsos, bones, kept,
-        hand_strength, neck_of(neutral_head),
+        hand_strength,
     )  # fmt: skip
     hands = rig.hands[..., :3]
     if rig.pieces == PIECES:
