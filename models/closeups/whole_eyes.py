@@ -61,8 +61,8 @@ def whole_eye_patch(view: View, moving: MovingPicture, eye: Tensor, lids: DrawnL
     opening, way, whole = eye[:, None, None, :1], eye[:, None, None, 1:3] / view.half_side, eye[:, 3, None, None, None]
     way = torch.cat([way[..., :1] * (-1 if view.mirrored else 1), way[..., 1:]], -1) / half
     place = (unit - middle) / half  # (B, m, m, 2) in half sizes of the eye
-    source, vacated = squeezed_from(place, SHUT_SHARE + (1 - SHUT_SHARE) * opening, way)
     before = glanced_from(place, way)
+    source, vacated = squeezed_from(before, SHUT_SHARE + (1 - SHUT_SHARE) * opening)
     lowered = lower_lids(lids, before[..., 0], before[..., 1], opening[..., 0], 2 / PATCH_SIDE / half[..., 1])
     has_lids = lids.drawn[:, None, None]
     eye_y = torch.lerp(source[..., 1], lowered.eye_y, has_lids)
@@ -85,18 +85,20 @@ def whole_eye_patch(view: View, moving: MovingPicture, eye: Tensor, lids: DrawnL
 
 
 def glanced_from(place: Tensor, way: Tensor) -> Tensor:
-    """Where each place (B, m, m, 2) on an eye that glances lies on the eye at rest; way as in `squeezed_from`."""
+    """Where each place (B, m, m, 2) on an eye that glances lies before. way (B, 1, 1, 2): of the glance. Both are half
+    sizes of the eye.
+    """
     return place - way * (1 - smoothstep(*GLANCE, place.norm(dim=-1, keepdim=True)))
 
 
-def squeezed_from(place: Tensor, share: Tensor, way: Tensor) -> tuple[Tensor, Tensor]:
+def squeezed_from(place: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
     """Where on the open eye each place on a squeezed one comes from: (B, m, m, 2), half sizes of the eye; and whether
     the eye has left that place: (B, m, m), 0 or 1.
 
     place (B, m, m, 2): half sizes, from the eye's middle. share (B, 1, 1, 1): height of the squeezed eye over that of
-    the open one, above 0. way (B, 1, 1, 2): of the glance, half sizes.
+    the open one, above 0.
     """
-    x, y = glanced_from(place, way).unbind(-1)
+    x, y = place.unbind(-1)
     edge = DOWN * (1 - (x / ACROSS).abs().clamp_max(1) ** ROUNDNESS) ** (1 / ROUNDNESS)  # half the box's height there
     offset = y - LINE * edge
     distance, edge, share = offset.abs(), edge * (1 - LINE * offset.sign()), share[..., 0]

@@ -69,8 +69,8 @@ def lower_lids(lids: DrawnLids, x: Tensor, y: Tensor, opening: Tensor, pixel: Te
     stretch = fall / (shut_at - edge - down).clamp_min(pixel)  # of a wide eye, above 0 at its columns alone
     wide = (down < 0).to(y.dtype)
     eye_y = torch.lerp(y, shut_at - (shut_at - y) * stretch, wide * (y < shut_at) * (y > edge + down))
-    lashes = _below(y, top + down, pixel) * _below(edge + down, y, pixel)
-    skin = _below(y, top, pixel) * _below(top + down, y, pixel)
+    lashes = _below(y, top, pixel) * _below(edge + down, y, pixel)
+    skin = (_below(y, top, pixel) - _below(y, top + down, pixel)).clamp_min(0)
     return Lowered(y - down, eye_y, lashes, skin)
 
 

@@ -12,7 +12,7 @@ class Kind(NamedTuple):
     """B characters, 0..1 each.
 
     skull: (B,), 1 for a head; 0 for what has a face and is no head: it moves as one sheet with its surroundings.
-    lids: (B,), 1 for eyes that lids close; 0 for eyes that blink as a whole (models/closeups/whole_eyes.py).
+    lids: (B,), 1 for eyes that lids close; 0 for eyes that no skin closes (models/closeups/whole_eyes.py).
     teeth: (B,), 1 for a mouth with lips, behind which are teeth; 0 for one that opens into the dark.
     """
 

@@ -20,7 +20,6 @@ BELOW_EARS = (0.4, 0.8)  # y, canonical units, from which on and down it is the 
 ROWS = (0.1, 0.2, 0.3, 0.4, 0.5)  # canonical units below the chin where the neck's width is measured, the least counts
 REACH, STEPS = 0.8, 27  # canonical units from the middle to either side in which it is
 MOST, USUAL = 0.7, 0.52  # canonical units: half the width of necks; where it is wider it is a collar's, or shoulders
-LEAST_COSINE = 0.3  # of the turn of the sheet
 
 
 def neck_profile(matte: Tensor, face: Tensor, head: HeadTransform, points: Tensor, depth: Tensor) -> Tensor:
@@ -46,7 +45,7 @@ def neck_edges(matte: Tensor, face: Tensor, head: HeadTransform) -> Tensor:
     points = head.apply(middle)[:, :, None, None, :2] + ways[:, None]  # (B, rows, sides, steps, 2)
     inside = F.grid_sample(matte, points.flatten(2, 3), "bilinear", "border", False) > 0.5
     reached = inside.to(matte.dtype).view(points.shape[:-1]).cumprod(-1).sum(-1).amin(1)
-    width = reached * (REACH / (STEPS - 1))
+    width = (reached - 0.5).clamp_min(0) * (REACH / (STEPS - 1))  # halfway between the last step inside and the next
     return torch.where(width > MOST, USUAL, width)
 
 
@@ -57,12 +56,13 @@ def neck_spread(profile: Tensor, rest: HeadTransform, head: HeadTransform) -> Te
     turned = head.rotation @ rest.rotation.mT
     axis = F.normalize((turned[:, :2, :2] @ lateral(rest)[..., None])[..., 0], dim=-1)
     sine = (turned[:, :2, 2] * axis).sum(-1, keepdim=True)  # to the side that comes into view
-    cosine = (1 - sine.square()).clamp_min(LEAST_COSINE**2).sqrt()
+    cosine = (1 - sine.square()).clamp_min(0).sqrt()
     on_neck, whole = (profile * sine.sign()[..., None]).clamp_min(0).unbind(-1)
     further = (on_neck - whole * cosine).clamp_min(0) * head.scale[:, None]
     return further[..., None] * (sine.sign() * axis)[:, None]
 
 
 def lateral(head: HeadTransform) -> Tensor:
-    """(B, 2) unit vectors, to where canonical x points in the picture's plane."""
-    return F.normalize(head.rotation[:, :2, 0], dim=-1)
+    """(B, 2) unit vectors in the picture's plane, to the right of the head's own vertical."""
+    down = F.normalize(head.rotation[:, :2, 1], dim=-1)
+    return torch.stack([down[:, 1], -down[:, 0]], -1)

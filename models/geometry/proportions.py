@@ -34,6 +34,7 @@ USUAL_LINES = (1.0, 0.68)  # full lengths of the lines of shoulders and hips, in
 SPINE_SIZE = 0.62  # a body's size over the length of its spine; the shoulders' width may be foreshortened
 HEAD_SIZE = SHOULDER_PLACES[0][0] - SHOULDER_PLACES[1][0]  # canonical units: a body's size where no shoulders are seen
 DEPTH_TRUST = 0.5  # factor of z within a limb, which MediaPipe measures about twice as deep as it is
+MIN_SIZE = 1e-4  # of a body, for joints that all lie in one place
 MAX_TRAVEL = 0.7  # log, of the ratio of bodies over that of heads, by which displacements differ
 LARGEST = 10.0  # canvas or camera units: a joint further away is not one
 
@@ -93,7 +94,7 @@ def trunk_of(joints: Tensor, head_scale: Tensor) -> Trunk:
     shoulders_visibility, hips_visibility = torch.minimum(lefts, rights)[..., 3].unbind(-1)
     hips_visibility = torch.minimum(shoulders_visibility, hips_visibility)
     size = torch.maximum(length[:, 0], SPINE_SIZE * length[:, 2] * hips_visibility)
-    size = torch.lerp(HEAD_SIZE * head_scale, size, shoulders_visibility)
+    size = torch.lerp(HEAD_SIZE * head_scale, size, shoulders_visibility).clamp_min(MIN_SIZE)
     angle = torch.atan2(lines[..., 1], lines[..., 0])
     return Trunk(middles, lines, length, angle, torch.stack([shoulders_visibility, hips_visibility], 1), size[:, None])
 
@@ -107,7 +108,7 @@ def travel_factor(rest: Tensor, neutral: Tensor, unit: Tensor) -> Tensor:
     joints = sanitized(torch.cat([rest, neutral.expand_as(rest)]))
     trunks = trunk_of(joints, joints.new_ones(len(joints)))
     hips, hips_before = trunks.visibility[:, 1].chunk(2)
-    size, before = trunks.size[:, 0].clamp_min(1e-4).chunk(2)
+    size, before = trunks.size[:, 0].chunk(2)
     change = (size / before / unit.clamp_min(1e-4)).log().clamp(-MAX_TRAVEL, MAX_TRAVEL)
     return (torch.minimum(hips, hips_before) * change).exp()
 

@@ -24,7 +24,8 @@ def body_mask(canvas: Canvas, face: Array, body: Array, of_face: Array) -> Array
     face (478, 3), body (33, 4): landmarks and joints of the person. of_face (S, S): a mask of the face. The model finds
     the most prominent person: of the whole picture, and where that is somebody else, of a crop around this one.
     """
-    if not (of_face > 0).any():
+    is_face = (of_face > 0)[canvas.inside]
+    if not is_face.any():
         return None
     with pose_model(segments=True) as model:
         for box in (WHOLE_CANVAS, *person_boxes([body], face)):
@@ -32,9 +33,9 @@ def body_mask(canvas: Canvas, face: Array, body: Array, of_face: Array) -> Array
             found = None if shown is None else model.process(np.ascontiguousarray(shown[0])).segmentation_mask
             if shown is None or found is None:
                 continue
-            mask = on_canvas(np.asarray(found, np.float32), shown[1], canvas.size).clip(0, 1)
-            if mask[of_face > 0].mean() > MIN_FACE_COVERAGE:
-                return np.ascontiguousarray(mask[canvas.inside])
+            mask = on_canvas(np.asarray(found, np.float32), shown[1], canvas.size).clip(0, 1)[canvas.inside]
+            if mask[is_face].mean() > MIN_FACE_COVERAGE:
+                return np.ascontiguousarray(mask)
     return None
 
 

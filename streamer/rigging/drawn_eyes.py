@@ -2,7 +2,7 @@
 
 A detector that has learnt people puts lids of people's size into such an eye. Here the eye is measured, which is all
 that touches its landmarks and is not coloured as the skin; where it is much higher than they say, they are spread over
-it. It then blinks as a whole (models/closeups/whole_eyes.py), lashes included.
+it. It then blinks as drawn eyes do (models/closeups/whole_eyes.py).
 """
 
 from __future__ import annotations

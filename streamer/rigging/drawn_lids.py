@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_fill_holes
 
 from models.closeups.inputs import gather_landmarks, sample
-from models.closeups.whole_eyes import VIEWS
+from models.closeups.whole_eyes import MIN_HALF, VIEWS
 from models.closeups.window import View, Window
 from models.geometry.drawn_lids import COLUMNS, REACH, DrawnLids
 from models.geometry.topology import head_pose
 from streamer.rigging.canvas import Array
+from streamer.rigging.drawn_eyes import SKIN_DIFFERENCE
+from streamer.rigging.face_parts import is_flat_drawing
 
 Mask = NDArray[np.bool_]
 
@@ -27,7 +29,6 @@ SIDE = 256  # pixels of the window in which an eye is measured
 # Coordinates and lengths are half sizes of the ring of the eye's landmarks, from its middle.
 LID, LID_SHARE = (-1.5, -1.15), 0.8  # rows above the eye, most of whose columns up to that share of its width are skin
 MOST = 1.3  # how far an eye reaches
-SKIN_DIFFERENCE = 0.12  # of colours 0..1, largest channel: what differs more is no skin
 BLURRED = 5  # pixels of a window, over which a stroke's edge may be blurred
 DARK_SHARE = 0.5  # of the way from the darkest of an eye to its skin: lashes are darker
 MIDDLE, USUAL = 0.6, 0.4  # columns over which this quantile of the lashes' thickness is usual: some touch a dark iris
@@ -39,7 +40,11 @@ SMOOTHING = 0.06  # standard deviation, of the lines along the eye
 
 
 def find_drawn_lids(rgb: Array, face: Array) -> DrawnLids:
-    """The lids (a batch of one) of the eyes in a flat picture (S, S, 3) 0..1; face: (478, 3), canvas units."""
+    """The lids (a batch of one) of both eyes in a picture (S, S, 3) 0..1 that is a flat drawing; of neither in others,
+    and where one has none. face: (478, 3), canvas units.
+    """
+    if not is_flat_drawing(rgb, face):
+        return DrawnLids.none(1)
     image = torch.from_numpy(np.array(rgb.transpose(2, 0, 1), np.float32, order="C"))[None]
     points = torch.from_numpy(np.array(face, np.float32))[None]
     found = [_find_eye(image, points, view) for view in VIEWS]
@@ -55,12 +60,14 @@ def _find_eye(image: torch.Tensor, points: torch.Tensor, view: View) -> tuple[Ar
     window = Window.of(view, head_pose(points))
     colours = sample(image, window.grid(SIDE))[0].permute(1, 2, 0).numpy()
     ring = window.to_window(gather_landmarks(points, [view.inner]))[0].numpy()
-    middle, half = (ring.min(0) + ring.max(0)) / 2, np.maximum(np.ptp(ring, axis=0) / 2, 1e-3)
+    middle, half = (ring.min(0) + ring.max(0)) / 2, np.maximum(np.ptp(ring, axis=0) / 2, MIN_HALF)
     line = (2 * np.arange(SIDE) + 1) / SIDE - 1
     x, y = (line - middle[0]) / half[0], (line - middle[1]) / half[1]
     above = colours[(y > LID[0]) & (y < LID[1])][:, np.abs(x) < LID_SHARE]
+    if above.size == 0:
+        return None
     skin = np.median(above.reshape(-1, 3), 0)
-    eye = None if above.size == 0 else _eye_mask(colours, skin, x, y)
+    eye = _eye_mask(colours, skin, x, y)
     rows = None if eye is None else _lash_rows(eye, colours.mean(-1), float(skin.mean()), x, 2 / SIDE / half[1])
     if rows is None:
         return None

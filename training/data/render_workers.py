@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 
 from training.data.bake import as_batch, bake, keep_mask, save_shard
 from training.data.impostor import Impostor
-from training.data.samples import SAMPLES_PER_CHARACTER, SampleStream, picture_size
+from training.data.samples import HEAD_SIZE, SAMPLES_PER_CHARACTER, SampleStream
 from training.render.character.bodykit import BodykitError, load_bodykit
 from training.render.character.facekit import FacekitError, load_facekit
 
@@ -27,11 +27,16 @@ RECIPE_FILE = "recipe.json"
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What determines the content of shards. frames: targets of each sample. bodies: whole bodies instead of busts."""
+    """What determines the content of shards.
+
+    frames: targets of each sample. bodies: whole bodies instead of busts, whose targets lack the limbs that are layers.
+    size: pixels along a side of a picture.
+    """
 
     seed: int
     frames: int = 2
     bodies: bool = False
+    size: int = HEAD_SIZE
 
     @property
     def per_shard(self) -> int:
@@ -73,7 +78,7 @@ def render_shards(kits: Kits, folder: Path, recipe: Recipe, numbers: list[int]) 
     parent = multiprocessing.parent_process()
     number = numbers[0]
     try:
-        stream = SampleStream(kits.face, recipe.seed, recipe.frames, picture_size(kits.body), bodykit=kits.body)
+        stream = SampleStream(kits.face, recipe.seed, recipe.frames, recipe.size, bodykit=kits.body)
         for number in numbers:
             if parent is not None and not parent.is_alive():
                 return

@@ -19,7 +19,7 @@ from torch import Tensor
 from training.data.bake import Baked, dequantise, shard_paths
 from training.data.device_supply import DeviceSupply
 from training.data.render_workers import Kits, Recipe, RenderWorkers
-from training.data.samples import style_indices
+from training.data.samples import picture_size, style_indices
 from training.render.character.appearance import STYLES
 
 log = logging.getLogger("training.data.supply")
@@ -75,7 +75,7 @@ class Supply:
                     f"{hint}give baked shards with --data, or the face model with --facekit to render new ones."
                 )
             return Supply(folder, arguments.batch, without=arguments.without)
-        recipe = Recipe(arguments.seed, frames, arguments.bodykit is not None)
+        recipe = Recipe(arguments.seed, frames, arguments.bodykit is not None, picture_size(arguments.bodykit))
         kits = Kits(arguments.facekit, arguments.bodykit)
         workers = RenderWorkers(kits, folder, recipe, arguments.shards, arguments.workers)
         return Supply(folder, arguments.batch, workers, arguments.without)

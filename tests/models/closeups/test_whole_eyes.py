@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from models.closeups.whole_eyes import DOWN, any_whole, squeezed_from, whole_eye_patches
+from models.closeups.whole_eyes import DOWN, any_whole, glanced_from, squeezed_from, whole_eye_patches
 from models.geometry.drawn_lids import DrawnLids
 from models.geometry.grid import unit_grid
 from tests.support.closeups import at_rest
@@ -16,7 +16,8 @@ NO_WAY = torch.zeros(1, 1, 1, 2)
 
 def squeezed(share: float, way: torch.Tensor = NO_WAY) -> torch.Tensor:
     """Sources (64, 64, 2) of places up to two half sizes of an eye from its middle."""
-    return squeezed_from(2 * unit_grid(64, torch.device("cpu")), torch.full((1, 1, 1, 1), share), way)[0][0]
+    before = glanced_from(2 * unit_grid(64, torch.device("cpu")), way)
+    return squeezed_from(before, torch.full((1, 1, 1, 1), share))[0][0]
 
 
 def test_an_open_eye_comes_from_its_own_place() -> None:

@@ -4,6 +4,8 @@ Bounds are those of six seeds of these drivers with some room, and not laws of g
 that no piece of it stays behind, is not asserted.
 """
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -79,6 +81,15 @@ def test_absurd_drivers_keep_size_place_and_outline_of_the_head_bounded(absurd_r
         shoulders = pose.body[0, SHOULDERS, :2]
         torso_top = float(shoulders[:, 1].min() - shoulders.diff(dim=0).norm() / 2)  # of one that leans
         assert_no_bar(picture[0, 3], x, min(y, torso_top), float(pose.head.scale))
+
+
+def test_a_body_whose_joints_all_lie_in_one_place_is_finite() -> None:
+    rig, now = drawn_figure(SIDE), driver()
+    heap = torch.zeros(1, 33, 4)
+    heap[..., 3] = 1
+    for body, before in ((heap, now.body), (now.body, heap), (heap, heap)):
+        pose = retarget(rig, replace(now, body=body), replace(now, body=before))
+        assert pose.body.isfinite().all() and pose.face.isfinite().all()
 
 
 def covered_area(guidance: Guidance) -> float:

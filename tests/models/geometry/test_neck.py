@@ -8,10 +8,11 @@ from torch import Tensor
 
 from models.compositor import compose
 from models.geometry.guidance import make_guidance
-from models.geometry.neck import USUAL, neck_edges, neck_profile, neck_spread
+from models.geometry.neck import USUAL, lateral, neck_edges, neck_profile, neck_spread
 from models.geometry.retarget import rest_pose, retarget
 from models.geometry.rig import Rig
 from models.geometry.topology import HeadTransform, head_pose
+from models.geometry.turn_limit import about_axis
 from tests.support.drivers import driver, rotation_of
 from tests.support.solid_heads import EAR, PICTURE_SIDE, SCALE, bare_sides, picture_of
 
@@ -75,3 +76,13 @@ def test_a_turned_head_has_a_neck_behind_its_jaw(yaw: float) -> None:
         for each in (rest_pose(rig), pose)
     ]
     assert widths[1] > 0.81 * widths[0]  # the other side is a sheet's: .77 for both
+
+
+@pytest.mark.parametrize(("yaw", "pitch"), [(45.0, 15.0), (-60.0, 20.0), (0.0, 0.0)])
+def test_sideways_is_across_the_heads_own_vertical_however_it_is_turned(yaw: float, pitch: float) -> None:
+    _, _, head = bare_neck()
+    tilt = about_axis(torch.tensor([math.radians(pitch)]), 0)
+    posed = head._replace(rotation=tilt @ rotation_of(math.radians(yaw)) @ head.rotation)
+    across, down = lateral(posed), posed.rotation[:, :2, 1]
+    assert float((across * down).sum().abs()) < 1e-5
+    assert float(across[0, 0]) > 0 and float(across.norm()) == pytest.approx(1)

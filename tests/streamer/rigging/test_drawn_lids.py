@@ -61,6 +61,12 @@ def test_other_eyes_have_no_lashes(picture) -> None:
     assert lids.drawn.tolist() == [[0, 0]] and float(lids.fall.abs().max()) == 0
 
 
+def test_a_face_with_texture_has_no_drawn_lids() -> None:
+    rgb, face = drawing()
+    rgb = rgb + np.random.default_rng(1).normal(0, 0.02, (*rgb.shape[:2], 1)).astype(np.float32)
+    assert find_drawn_lids(rgb.clip(0, 1), face).drawn.tolist() == [[0, 0]]
+
+
 def test_eyes_beyond_the_picture_have_no_lashes() -> None:
     rgb, face = drawing()
     assert find_drawn_lids(rgb, face + 10).drawn.tolist() == [[0, 0]]

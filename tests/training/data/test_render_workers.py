@@ -13,6 +13,7 @@ from tests.support.shards import sample_names, write_shard
 from training.data import render_workers
 from training.data.bake import LARGE_MOTION, Baked
 from training.data.render_workers import Kits, Recipe, RenderWorkers, render_shards
+from training.data.samples import BODY_SIZE
 from training.data.supply import Supply
 
 
@@ -69,6 +70,8 @@ def test_recipe_claims_a_folder_for_itself(tmp_path: Path) -> None:
     Recipe(seed=1).claim(tmp_path / "data")
     with pytest.raises(SystemExit, match=r"data holds shards of .*, not of .*'seed': 2.*: choose another --out or"):
         Recipe(seed=2).claim(tmp_path / "data")
+    with pytest.raises(SystemExit, match=r"data holds shards of .*: choose another --out or"):
+        Recipe(seed=1, size=BODY_SIZE).claim(tmp_path / "data")
     (tmp_path / "data" / "recipe.json").write_text("{")
     with pytest.raises(SystemExit, match=r"data cannot be used for shards \("):
         Recipe(seed=1).claim(tmp_path / "data")

@@ -73,8 +73,8 @@ def limb_places(character: Character) -> Array:
 def shown_limbs(body: Tensor) -> Tensor:
     """(B, 4) 0 or 1, which limbs of joints (B, 33, ≥2) a picture shows well enough to become layers.
 
-    As `streamer.rigging.limb_outline.shown_segments` decides it: the first two joints are in the picture, much of the
-    lower bone is, and no bone points at the camera.
+    The first two joints are in the picture, much of the lower bone is, and no bone points at the camera. What hides a
+    limb is not looked at, as `streamer.rigging.limb_outline.shown_segments` does in pictures.
     """
     first, second, third = (
         gather_rows(body, joints)[..., :2] for joints in (FIRST_JOINTS, SECOND_JOINTS, THIRD_JOINTS)
