@@ -1,8 +1,7 @@
 """Losses of a predicted frame against the renderer's ground truth on the focus box.
 
 L1 on pixels alone prefers blur wherever the truth cannot be predicted exactly. Therefore the parts of an edit are
-supervised too: the flow that copies from the reference, `keep` (whether a pixel is better copied than painted), and
-alpha.
+supervised too: the flow that copies from the reference, `keep` (whether the reference shows a pixel), and alpha.
 """
 
 from __future__ import annotations
@@ -17,9 +16,6 @@ from models.dit import Edit
 from training.render.character.parts import BODY, EYES, HEAD, MOUTH, SKIN
 
 LABELS = {"background": 0, "body": BODY, "hair": HEAD, "face": SKIN, "mouth": MOUTH, "eyes": EYES}
-HIDDEN_WEIGHT = 3.0  # of `keep` where the reference does not show the surface, over elsewhere
-COMPARED_SIDE = 5  # pixels: side of the squares over which a painted and a copied pixel are compared
-CLEARLY_NEARER = 0.02  # mean error, 0..1, by which a painted pixel must be nearer, since a copied one is sharper
 PIXEL_WEIGHT = torch.tensor([0.6, 1.0, 1.2, 2.0, 6.0, 6.0])  # by label
 
 
@@ -54,30 +50,15 @@ def spatial_gradients(x: Tensor) -> Tensor:
     return torch.cat([x[..., 1:, 1:] - x[..., 1:, :-1], x[..., 1:, 1:] - x[..., :-1, 1:]], 1)
 
 
-def worth_keeping(copied: Tensor, painted: Tensor, truth: Tensor) -> Tensor:
-    """(B, 1, s, s) 0..1, where what is copied is about as near to the truth as what is painted, (B, 3, s, s) each."""
-    errors = [(picture - truth).abs().mean(1, keepdim=True) for picture in (copied, painted)]
-    lead = F.avg_pool2d(errors[1] - errors[0], COMPARED_SIDE, 1, COMPARED_SIDE // 2, count_include_pad=False)
-    return (4 * (lead / CLEARLY_NEARER + 1)).sigmoid()
-
-
 def frame_loss(
-    drawn: Tensor,
-    edit: Edit,
-    flow: Tensor,
-    alpha: Tensor,
-    truth: GroundTruth,
-    tolerance: float | None = None,
-    unedited: Tensor | None = None,
+    drawn: Tensor, edit: Edit, flow: Tensor, alpha: Tensor, truth: GroundTruth, tolerance: float | None = None
 ) -> dict[str, Tensor]:
     """Named, weighted loss terms of one frame; their sum is the loss.
 
     drawn (B, 3, s, s): the composed focus box. flow (B, 2, G, G): f₀ + Δf, box units. alpha (B, 1, s, s): composed.
     tolerance: flow error, in its units, beyond which `keep` is trained towards 0 although the reference shows the
     surface. None: `keep` follows visibility alone, which is sharp, where painting a large part that is hard to move
-    would be blurred. unedited (B, 3, s, s): what geometry alone draws. A picture's layers are completed where the
-    reference hides them; there `keep` is trained towards 0 only if what is painted is clearly nearer to the truth.
-    None: what the reference does not show is not worth keeping.
+    would be blurred.
     """
     weight = PIXEL_WEIGHT.to(drawn.device)[truth.label.long()]  # (B, 1, s, s)
     weight = weight / weight.mean((2, 3), keepdim=True)
@@ -97,13 +78,10 @@ def frame_loss(
     if tolerance is not None:
         flow_excess = ((flow.detach() - truth.flow) / tolerance).square().sum(1, keepdim=True)
         kept_truth = kept_truth * F.interpolate(torch.exp(-flow_excess), size=kept_truth.shape[-2:], mode="bilinear")
-    hidden, person_weight = 1 - kept_truth, truth.alpha * weight
-    if unedited is not None:
-        kept_truth = kept_truth + hidden * worth_keeping(unedited, edit.paint.detach(), truth.picture)
-        person_weight = person_weight * (1 + (HIDDEN_WEIGHT - 1) * hidden)
+    person_weight = truth.alpha * weight
     keep = F.binary_cross_entropy(edit.keep.float().clamp(1e-4, 1 - 1e-4), kept_truth, reduction="none")
     keep = (person_weight * keep).sum() / person_weight.sum().clamp(min=1)
-    painted_weight = truth.alpha * torch.maximum(opening_mask(truth), hidden) * weight
+    painted_weight = truth.alpha * torch.maximum(opening_mask(truth), 1 - kept_truth) * weight
     paint = (painted_weight * charbonnier(edit.paint - truth.picture)).sum() / painted_weight.sum().clamp(min=50) / 3
     alpha_loss = F.binary_cross_entropy(alpha.float().clamp(1e-4, 1 - 1e-4), truth.alpha)
     return {

@@ -50,4 +50,4 @@ def frame_terms(
     edit_fp32 = Edit(*(getattr(edit, name).float() for name in Edit.__slots__))
     pixels, flow = render(focus, frame, layers, edit_fp32)
     drawn, alpha = pixels[:, :3], pixels[:, 3:]
-    return frame_loss(drawn, edit_fp32, flow, alpha, truth, unedited=frame.warped), drawn
+    return frame_loss(drawn, edit_fp32, flow, alpha, truth), drawn
