@@ -2,7 +2,7 @@
 
 On a head's chart, hair that is combed back or to the sides lies along rays from the middle of the face. So the pattern
 goes on around the head at its own distance from there: the half of the known hair that is next to what is not known is
-repeated, twice, each fading where it begins anew; outwards and inwards it is mirrored.
+repeated, twice, each fading where it begins anew, and outwards likewise; inwards it is mirrored.
 """
 
 from __future__ import annotations
@@ -14,11 +14,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.geometry.grid import unit_grid
+from models.geometry.grid import smoothstep, unit_grid
 
 ROWS, COLUMNS = 64, 128  # cells of the chart's radius, and of half a turn around its middle, where hair is looked for
 DETAIL_RANGE = 0.4  # log of the factor that a detail is: limit
 DARKEST = 0.02  # added to colours 0..1 before their logs are taken
+ELSEWHERE = 0.3  # share of the pattern at another angle, which counts where nothing is known at the first
+# Beyond the known hair outwards a pattern has its contrast if these distances span so much, and less where they do not,
+# since a narrow one that is repeated is a weave.
+LEAST_REPEATED, SPAN = 0.3, (0.15, 0.5)
+LEAST_POWER = 0.25  # of the known hair where a pattern is taken: with less of it, it is fainter
 KNOWN, MOSTLY_KNOWN = 0.5, 0.6  # weight of known hair, and the share of what lies between the top and its end
 LEAST_SPAN, LEAST_REACH = math.radians(40), 0.05  # radians of known hair: of a row that counts, and to each side
 
@@ -42,21 +47,37 @@ def hair_detail(colour: Tensor, smooth: Tensor, weight: Tensor) -> Tensor:
     detail = ((colour + DARKEST).log() - (smooth + DARKEST).log()).clamp(-DETAIL_RANGE, DETAIL_RANGE) * weight
     hair = find_hair(weight)
     x, y = unit_grid(colour.shape[-1], colour.device).unbind(-1)
-    radius = folded(torch.hypot(x, y), hair.rows[:, :1, None], hair.rows[:, 1:, None])
+    least, greatest = hair.rows[:, :1, None], hair.rows[:, 1:, None]
+    inner = torch.hypot(x, y).expand(len(colour), -1, -1)
+    inner = torch.where(inner < least, folded(inner, least, greatest), inner)
     angle = torch.atan2(x, -y)  # from the top of the head, clockwise
-    row = torch.stack([torch.zeros_like(radius), radius * 2 - 1], -1)
-    left, right = F.grid_sample(hair.reach[..., None], row, "bilinear", "border", False).unbind(1)
-    end = torch.where(angle < 0, left, right)
-    beyond = (angle.abs() - end).clamp_min(0) / (end / 2)  # periods
-    total, power = torch.zeros_like(detail), torch.zeros_like(beyond)
+    total, power = torch.zeros_like(detail), torch.zeros_like(weight)
+    for out_share, radius in repeated(inner, greatest, (greatest - least) / 2):
+        row = torch.stack([torch.zeros_like(radius), radius * 2 - 1], -1)
+        left, right = F.grid_sample(hair.reach[..., None], row, "bilinear", "border", False).unbind(1)
+        end = torch.where(angle < 0, left, right)
+        around = angle.abs().expand_as(end)
+        elsewhere = torch.full_like(end, ELSEWHERE), (end - around).abs()
+        for share, turn in [*repeated(around, end, end / 2), elsewhere]:
+            where = radius[..., None] * torch.stack([(turn * angle.sign()).sin(), -turn.cos()], -1)
+            sampled = F.grid_sample(torch.cat([detail, weight], 1), where, "bilinear", "border", False)
+            part = (share * out_share)[:, None]
+            total = total + part * sampled[:, :3]
+            power = power + (part * sampled[:, 3:]).square()
+    rows = LEAST_REPEATED + (1 - LEAST_REPEATED) * smoothstep(*SPAN, greatest - least)
+    total = total * torch.where(inner > greatest, rows, torch.ones_like(rows))[:, None]
+    return total / power.sqrt().clamp_min(LEAST_POWER) * hair.found[:, None, None, None]  # as strong as one of them
+
+
+def repeated(values: Tensor, end: Tensor, period: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Values (B, C, C) that lie beyond an end put into the period before it, twice, each fading where it begins anew:
+    pairs of shares 0..1 and values.
+    """
+    beyond, out = (values - end).clamp_min(0) / period, []
     for shift in (0.0, 0.5):
         phase = torch.remainder(beyond + shift, 1)
-        turn = torch.where(beyond > 0, end * (1 + phase) / 2, angle.abs()) * angle.sign()
-        where = torch.stack([radius * turn.sin(), -radius * turn.cos()], -1)
-        share = 1 - (2 * phase - 1).abs()
-        total = total + share[:, None] * F.grid_sample(detail, where, "bilinear", "border", False)
-        power = power + share.square()
-    return total / power.sqrt()[:, None] * hair.found[:, None, None, None]  # as strong as one of the two
+        out.append((1 - (2 * phase - 1).abs(), torch.where(beyond > 0, end - period * (1 - phase), values)))
+    return out
 
 
 def find_hair(weight: Tensor) -> KnownHair:

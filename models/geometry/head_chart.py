@@ -49,6 +49,7 @@ LEAST = 0.02  # share of what is continued that must be of its kind; where less 
 # Hair is continued from hair that faces the camera so much, times its visibility: not at all, and fully; that lies so
 # many texels of the coarse chart inside of hair; if there is so much of it, as a share of the chart.
 PLAIN, INSIDE, LEAST_HAIR = (0.12, 0.25), 1, 0.005
+SLANTED_HAIR = (0.07, 0.2)  # how much hair faces the camera, times its visibility: filled in, and kept
 DETAIL_BLUR = 3  # texels of the coarse chart: what of hair is finer is repeated where no picture shows it
 SOFT_HAIRLINE = 1  # texels of the coarse chart: blur of the border between hair and skin where no picture shows it
 MOSTLY, HAIRLINE_BLUR = (0.44, 0.56), 1  # share of hair: skin, and hair; texels of the coarse chart
@@ -237,9 +238,9 @@ def make_chart(sources: Sequence[Source], grid: ChartGrid, hangs: Tensor) -> Ten
     enough = plain_hair.mean((1, 2, 3), True) > LEAST_HAIR
     from_hair = torch.where(enough, plain_hair, mostly_of_kind(well_known * is_hair, hair_like))
     detail = hair_detail(colour, smoothed(colour, plain_hair), plain_hair)
-    filled_hair = (continued(colour, from_hair) * detail.exp()).clamp(0, 1)
+    filled_hair = (continued(smoothed(colour, from_hair), from_hair) * detail.exp()).clamp(0, 1)
     filled_skin = continued(colour, mostly_of_kind(well_known * (1 - is_hair), skin_like))
-    known = torch.lerp(total, (total / FILLED_BELOW).clamp_max(1), is_hair)
+    known = kept_share(total, is_hair, frontal)
     soft = (2 * fine(blur(coarse(is_hair), SOFT_HAIRLINE)) - 1).clamp_min(0)  # it fades in where hair begins
     completed = torch.lerp(torch.lerp(filled_skin, filled_hair, soft), colour, known)
     return torch.cat([completed, torch.ones_like(total)], 1)
@@ -273,6 +274,14 @@ def add_where_missing(texture: Tensor, total: Tensor, view: Tensor, visibility: 
     share = visibility * (1 - total)
     together = total + share
     return (total * texture + share * view) / together.clamp_min(1e-4), together
+
+
+def kept_share(total: Tensor, is_hair: Tensor, frontal: Tensor) -> Tensor:
+    """(B, 1, C, C) 0..1, how much of what is known to the share `total` is kept, and not what is filled in. Arguments
+    (B, 1, C, C) 0..1. frontal: how much it faces a camera, times its visibility.
+    """
+    of_hair = (total / FILLED_BELOW).clamp_max(1) * smoothstep(*SLANTED_HAIR, frontal)
+    return torch.lerp(total, of_hair, is_hair)
 
 
 def inside(weight: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from models.geometry.grid import unit_grid
-from models.geometry.hair_detail import DETAIL_RANGE, find_hair, folded, hair_detail
+from models.geometry.hair_detail import DETAIL_RANGE, find_hair, folded, hair_detail, repeated
 
 SIDE = 256  # texels of these charts
 CPU = torch.device("cpu")
@@ -46,6 +46,25 @@ def test_known_hair_ends_where_it_does_and_not_at_a_gap() -> None:
         torch.testing.assert_close(middle, torch.ones(2), atol=0.05, rtol=0)
         torch.testing.assert_close(hair.rows[0], torch.tensor([0.5, 0.7]), atol=0.03, rtol=0)
         assert hair.found.tolist() == [1]
+
+
+def test_a_pattern_goes_on_beyond_its_end_the_way_it_runs() -> None:
+    values = torch.linspace(0, 3, 61)[None]
+    pairs = repeated(values, torch.tensor(1.0), torch.tensor(0.5))
+    for share, put in pairs:
+        torch.testing.assert_close(put[values <= 1], values[values <= 1])
+        beyond = put[values > 1]
+        assert beyond.min() >= 0.5 and beyond.max() <= 1
+        assert (beyond.diff() > 0).float().mean() > 0.8  # mirrored, half of it would run back
+        begins_anew = (put[0].diff(append=put[0, -1:]) < 0) & (values[0] > 1.1)
+        assert share[0, begins_anew].max() < 0.25  # it has faded there
+    torch.testing.assert_close(pairs[0][0] + pairs[1][0], torch.ones_like(values))
+
+
+def test_a_gap_within_known_hair_gets_a_pattern_too() -> None:
+    gap = ((ANGLE - 0.6).abs() < 0.1) & (RADIUS > 0.55) & (RADIUS < 0.65)
+    detail = hair_detail(strands(ANGLE), SMOOTH, KNOWN * ~gap)[0, 0]
+    assert detail[gap].std() > 0.4 * detail[(KNOWN[0, 0] > 0) & ~gap].std()
 
 
 def test_folded_values_lie_between_both_ends_and_stay_where_they_do() -> None:

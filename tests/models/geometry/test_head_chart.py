@@ -8,7 +8,16 @@ from torch.nn import functional as F
 
 from models.geometry.ears import EARS
 from models.geometry.grid import smoothstep, unit_grid
-from models.geometry.head_chart import CHART_SIDE, NAPE, Shown, chart_grid, head_grid, match_light, mirrored_vertices
+from models.geometry.head_chart import (
+    CHART_SIDE,
+    NAPE,
+    Shown,
+    chart_grid,
+    head_grid,
+    kept_share,
+    match_light,
+    mirrored_vertices,
+)
 from models.geometry.relief import DRAWN_RELIEF
 from models.geometry.rig import Rig
 from models.geometry.shell import shell
@@ -173,3 +182,11 @@ def test_a_chart_of_a_picture_that_shows_nothing_is_finite() -> None:
     view = picture_of()
     chart = Rig.build(view.image, torch.zeros_like(view.matte), view.face).surface.chart
     assert torch.isfinite(chart).all()
+
+
+def test_hair_at_a_slant_is_filled_in_although_it_is_seen_and_skin_is_not() -> None:
+    frontal = torch.tensor([0.05, 0.1, 0.3])
+    total = torch.full((3,), 0.6)
+    hair = kept_share(total, torch.ones(3), frontal)
+    assert hair[0] == 0 and 0 < hair[1] < 0.5 and hair[2] == 1
+    assert torch.equal(kept_share(total, torch.zeros(3), frontal), total)
