@@ -72,11 +72,10 @@ class DiffusionForcing:
         focus = reference_focus(batch)
         times, reference_times = choose_frames(batch.truth.shape[1], network, generator)
         frames = [noised_input(batch, focus, t, generator) for t in times]
-        shown = frames
         if self.hide_warped:
-            shown = [replace(frame, warped=torch.full_like(frame.warped, 0.5)) for frame in frames]
+            frames = [replace(frame, warped=torch.full_like(frame.warped, 0.5)) for frame in frames]
         with self.options.autocast():
-            edits = network.predict_clip(encode_references(network, batch, focus, reference_times), shown)
+            edits = network.predict_clip(encode_references(network, batch, focus, reference_times), frames)
         total: dict[str, Tensor] = {}
         drawn = batch.picture
         for t, frame, edit in zip(times, frames, edits, strict=True):
