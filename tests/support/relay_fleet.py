@@ -93,7 +93,7 @@ class Link(FakeLink):
 class Fleet:
     """Replicas a and b, as `Replicas`. links: of all conversations, in turn. adopted: where the session was taken.
     refusals: of full replicas to take it. dying: those that die at `hello`. refusing: those with no place for one more
-    page. slow: those that do not answer in time. asked: how often one was asked for. adopting: one was asked to take
+    page. slow: those that do not answer in time. opens: how often a link to one was wanted. adopting: one is to take
     the session. puzzled: they do not understand `hello`. is_lost: how often the directory will not answer in time.
     is_known: it has `record`, which `carry` has in any case.
     """
@@ -110,7 +110,7 @@ class Fleet:
         self.is_known = False
         self.adopted: list[str] = []
         self.refusals = 0
-        self.asked = 0
+        self.opens = 0
         self.adopting = False
         self.record: Record[bytes] | None = Record("name", "a", b"carried", "")
         self.may_adopt = asyncio.Event()
@@ -127,7 +127,7 @@ class Fleet:
         return Location(None if home in self.dead else home, self.record if self.is_known else None)
 
     async def open(self, scope: dict[str, Any], replica: str | None, without: Collection[str] = ()) -> Link:
-        self.asked += 1
+        self.opens += 1
         chosen = replica or next((each for each in "ab" if each not in {*without, *self.dead}), None)
         if chosen is None or chosen in self.dead:
             raise ReplicaGoneError("none")

@@ -348,15 +348,15 @@ async def test_relay_whose_page_has_gone_while_it_waits_for_a_replica_ends_and_a
     running = Running(fleet)
     async with running as (_, socket):
         async with asyncio.timeout(TIMEOUT_S):
-            while fleet.asked == 0:
+            while fleet.opens == 0:
                 await asyncio.sleep(0)
         socket.leave()
         await socket.until(lambda: socket.client_state is WebSocketState.DISCONNECTED)
-        asked = fleet.asked
+        before = fleet.opens
         fleet.dead = set()
         async with asyncio.timeout(TIMEOUT_S):
             await running.task
-        assert fleet.asked <= asked + 1 and not any(HELLO in link.heard for link in fleet.links)
+        assert fleet.opens <= before + 1 and not any(HELLO in link.heard for link in fleet.links)
 
 
 async def test_relay_whose_page_has_gone_while_its_session_is_taken_elsewhere_does_not_evict_that_page_there(
