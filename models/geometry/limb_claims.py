@@ -13,11 +13,13 @@ from models.geometry.body import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOUL
 from models.geometry.constants import const_floats, gather_rows, scatter_rows
 from models.geometry.grid import smoothstep, unit_grid
 from models.geometry.hand import KNUCKLES, pick
+from models.geometry.hem import Hem
 from models.geometry.inpaint import dilate, opened
 from models.geometry.limb_curve import (
     FINGERS,
     FIRST_JOINTS,
     FOREARM_PIECES,
+    LEG_PIECES,
     LIMB_PIECES,
     LIMB_START,
     LIMBS,
@@ -42,12 +44,13 @@ ON_PERSON = 0.5  # alpha from which a pixel beside the torso is the person's
 HIP_WIDTH, HIP_SLOPE = 0.4, 1.3  # half widths of a thigh that nothing shows at the hip joint, and more of them along s
 HAND_FROM = 1.85  # s of an arm from which bare skin beside it is the hand's
 EDGE_DIVISOR = 128  # of the canvas's side: pixels beside an arm that are its soft edge
+HEM_RIM = 2  # pixels below clothes that hang over legs in which colours are not the legs' alone
+UNDER_DIVISOR = 200  # of the canvas's side: pixels that a leg goes on under the other one, before it
 STRIP_DIVISOR = 64  # of the canvas's side: half the width up to which what stays beside a limb goes with it
 GROWTH_DIVISOR = 8  # of the canvas's side: pixels up to which skin that goes on beside a hand is followed
 SKIN_TINT, SKIN_LIGHT = 0.2, 0.8  # logs of colour and of brightness by which skin may differ from the face's
 DARK = 0.1  # added before the logarithm
 SKIN_CLOTHES = 0.2  # share of skin's colour on a torso from which clothes count as having it
-LEG_PIECES = tuple(range(LIMB_PIECES // 2, LIMB_PIECES))
 NO_CLAIM = 1000.0  # rank of a pixel that a piece does not hold
 
 
@@ -71,7 +74,8 @@ class Areas(NamedTuple):
 
     alpha, head, hull: (B, S, S), 0..1, coverage by the person, by the head, and by the torso's hull.
     in_picture, skin: (B, S, S), bool, where the canvas shows the picture itself, and where the person has the colour of
-    their face's skin. forearms (B, 2, S, S), bool: what beside the outlines of forearms and hands is theirs.
+    their face's skin. forearms (B, 2, S, S), bool: what beside the outlines of forearms and hands is theirs. hem: what
+    stays with the torso below the hips.
     """
 
     alpha: Tensor
@@ -80,6 +84,7 @@ class Areas(NamedTuple):
     in_picture: Tensor
     skin: Tensor
     forearms: Tensor
+    hem: Hem
 
 
 def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends: Tensor) -> Claim:
@@ -88,7 +93,7 @@ def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends:
     drawn (B, K, 4, S, S): from `draw_ribbons`. body (B, 33, 4): joints. shown (B, K): 0 or 1, see `Outlines`. ends
     (B, K): see `Claim`.
     """
-    alpha, head, hull, in_picture, skin, forearms = areas
+    alpha, head, hull, in_picture, skin, forearms, (clothes, seat) = areas
     size, pieces = drawn.shape[-1], drawn.shape[1]
     s, fraction, radius, inside = drawn.unbind(2)
     inside = inside * shown[..., None, None] > 0.5
@@ -104,9 +109,11 @@ def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends:
         )
     )
     fingers = finger_pieces(pieces, s.device)[:, None, None]
-    outside = (side * fraction > 0) | legs(pieces, s.device)[:, None, None] | fingers
-    loose = inside & outside & (distance > 1) & ~on_hull & ~on_head & (alpha > 0.02)[:, None]
-    core = (shape > 0.5) & ~(behind & on_hull) & ~on_head
+    on_legs = legs(pieces, s.device)[:, None, None]
+    on_clothes, on_seat = on_legs & clothes[:, None], on_legs & seat[:, None]  # legs go on behind clothes
+    outside = (side * fraction > 0) | on_legs | fingers
+    loose = inside & outside & (distance > 1) & ~on_hull & ~on_head & ~on_clothes & (alpha > 0.02)[:, None]
+    core = (shape > 0.5) & ~(behind & on_hull) & ~on_head & ~on_clothes
     if pieces > LIMB_PIECES:
         # Beyond the palm are the fingers, and what else of the hand is before the background.
         core &= (s < ends[..., None, None]) | (~on_hull & (alpha > ON_PERSON)[:, None])
@@ -114,21 +121,20 @@ def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends:
         under_root, core, loose = core & ~beyond_root, core & beyond_root, loose & beyond_root
     # The soft edge of an arm is not a leg's.
     before = (core & arms(pieces, s.device)[:, None, None]).any(1, keepdim=True).to(s.dtype)
-    loose &= ~(legs(pieces, s.device)[:, None, None] & (dilate(before, max(1, size // EDGE_DIVISOR)) > 0.5))
+    loose &= ~(on_legs & (dilate(before, max(1, size // EDGE_DIVISOR)) > 0.5))
     # Bare skin beside a hand is the hand's, whatever it lies before, but for what goes on beyond it, as thighs and a
     # neckline do; and so is what would stay as a thin strip.
     beside_hand = inside & (s > HAND_FROM) & arms(pieces, s.device)[:, None, None] & (distance > 1)
-    free = skin & in_picture & ~core.any(1)
-    free = free & ~on_head[:, 0]
+    free = skin & in_picture & ~core.any(1) & ~on_head[:, 0]
     bare = free & ~goes_on(free, ~(inside & arms(pieces, s.device)[:, None, None]).any(1), size)
     loose |= beside_hand & bare[:, None] & ~core
     # And so is what looks as a forearm and its hand do, and not as what lies around them.
     alike = gather_rows(inside & ~behind, FOREARM_PIECES) & forearms & ~on_head
     alike &= in_picture[:, None] & ~core.any(1, keepdim=True)
     loose = scatter_rows(loose, FOREARM_PIECES, gather_rows(loose, FOREARM_PIECES) | alike)
-    strips = thin_parts((alpha > ON_PERSON) & ~(core | loose).any(1), on_hull[:, 0] | on_head[:, 0], size)
+    strips = thin_parts((alpha > ON_PERSON) & ~(core | loose).any(1), on_hull[:, 0] | on_head[:, 0] | clothes, size)
     segments = torch.arange(pieces, device=s.device) < LIMB_PIECES
-    loose |= inside & (distance > 1) & segments[:, None, None] & strips[:, None]
+    loose |= inside & (distance > 1) & segments[:, None, None] & strips[:, None] & ~on_clothes
     # Of several pieces whose shapes hold a pixel the nearest one has it; of loose pixels the closest piece does.
     # Fingers go before, and among them the closest one has it.
     rank = torch.where(core, nearness, torch.where(loose, PIECES + distance, NO_CLAIM))
@@ -140,29 +146,42 @@ def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends:
     held = (winner | sibling) & (core | loose)
     if pieces > LIMB_PIECES:
         held |= under_root
-    visible = held & in_picture[:, None]
-    hung = (held & ~core).to(s.dtype)
-    covered = torch.maximum(scatter_rows(shape, LEG_PIECES, hips(drawn, shape, visible)), hung)
-    covered = covered * smoothstep(*CAP_FADE, s)
+    mixed = on_legs & (dilate(clothes[:, None].to(s.dtype), HEM_RIM) > 0.5)  # colours of both
+    visible = held & in_picture[:, None] & ~mixed
+    hung = ((held & ~core) | (on_legs & inside & under_nearer(held, nearness))).to(s.dtype)
+    covered = torch.maximum(scatter_rows(shape, LEG_PIECES, hips(drawn, shape, held)), hung) * smoothstep(*CAP_FADE, s)
     kept = const_floats(piece_kept(pieces), s.device)[:, None, None]
-    taken = held & (s > kept)
+    taken = held & (s > kept) & ~on_seat
     if pieces > LIMB_PIECES:  # on clothes a rim of the hand would stay behind
         taken |= fingers & inside & (distance < FINGER_RIM) & ~on_head
     taken = taken.any(1, keepdim=True).to(s.dtype)
     return Claim(covered, visible.to(s.dtype), taken, ends)
 
 
-def hips(drawn: Tensor, shape: Tensor, visible: Tensor) -> Tensor:
+def under_nearer(held: Tensor, nearness: Tensor) -> Tensor:
+    """(B, K, S, S) bool, where legs go on a little under nearer ones, so that they part without a gap; nothing of other
+    pieces.
+
+    held (B, K, S, S), bool: the pixels of pieces. nearness (B, K, 1, 1): 0 is the nearest.
+    """
+    own, rank = gather_rows(held, LEG_PIECES), gather_rows(nearness, LEG_PIECES)
+    radius = max(1, held.shape[-1] // UNDER_DIVISOR)
+    grown = dilate(own.flatten(0, 1)[:, None].to(rank.dtype), radius).view(own.shape) > 0.5
+    nearest = torch.where(own, rank, torch.full_like(rank, NO_CLAIM)).amin(1, keepdim=True)
+    return scatter_rows(torch.zeros_like(held), LEG_PIECES, grown & ~own & (nearest < rank))
+
+
+def hips(drawn: Tensor, shape: Tensor, held: Tensor) -> Tensor:
     """(B, 4, S, S) 0..1, coverage by the pieces of legs. Where the picture shows nothing of a thigh at the hip, it goes
     over into the torso in a straight line.
 
-    drawn (B, K, 4, S, S), shape, visible (B, K, S, S): of the pieces, see `claim_pixels`.
+    drawn (B, K, 4, S, S), shape, held (B, K, S, S): of the pieces, see `claim_pixels`.
     """
     s, fraction, radius, _ = gather_rows(drawn, LEG_PIECES).unbind(2)
     size, legs_only = drawn.shape[-1], gather_rows(shape, LEG_PIECES)
     rim = max(1, size // EDGE_DIVISOR)
-    solid = opened(gather_rows(visible, LEG_PIECES).flatten(0, 1)[:, None] > 0.5, rim)  # edges of arms are no leg
-    is_shown = dilate(solid.to(s.dtype), 1).view_as(s) > 0.5
+    solid = opened(gather_rows(held, LEG_PIECES).flatten(0, 1)[:, None] > 0.5, rim)  # edges of arms are no leg
+    is_shown = dilate(solid.to(s.dtype), rim).view_as(s) > 0.5
     width = (HIP_WIDTH + HIP_SLOPE * s).clamp(0, 1)
     narrow = ((width - fraction.abs()) * radius * (size / 2) + 0.5).clamp(0, 1)
     return torch.where(is_shown, legs_only, torch.minimum(legs_only, narrow))

@@ -46,6 +46,7 @@ FINGERS = 5  # of one hand: thumb, index, middle, ring, little finger
 LINES = LIMBS + 2 * FINGERS  # polylines
 PIECES = LIMB_PIECES + 2 * FINGERS
 FOREARM_PIECES = (1, 3)  # forearms with hands, left and right
+LEG_PIECES = tuple(range(LIMB_PIECES // 2, LIMB_PIECES))
 PIECE_LINES = (0, 0, 1, 1, 2, 2, 3, 3, *range(LIMBS, LINES))  # number of the polyline of each
 PIECE_TWINS = (2, 3, 0, 1, 6, 7, 4, 5, 13, 14, 15, 16, 17, 8, 9, 10, 11, 12)  # the same piece on the other side
 PIECE_HOLDERS = (

@@ -53,6 +53,18 @@ def pixels_of_forearms(person: Tensor, drawn: Tensor, boxes: Tensor) -> Tensor:
     limb = torch.sigmoid((1 - fraction.abs()) / spread * 2) * smoothstep(*FROM, s) * (inside > 0.5)
     limb = limb.clamp(MIN_PRIOR, 1 - MIN_PRIOR)
     likely = torch.cat([limb, 1 - limb], 1)
+    share = tell_apart(colour, alpha, likely)
+    where = to_box(unit_grid(size, box.device).flatten(1, 2).expand(len(box), -1, -1), box).view(-1, size, size, 2)
+    found = F.grid_sample(share[:, :1], where, "bilinear", "zeros", False)[:, 0] > MIN_SHARE
+    of_arms = found.unflatten(0, (len(person), arms))
+    s, fraction, _, inside = gather_rows(drawn, FOREARM_PIECES).unbind(2)
+    return of_arms & (inside > 0.5) & (fraction.abs() < LOOSE) & (person[:, None, 3] > ON_PERSON)
+
+
+def tell_apart(colour: Tensor, alpha: Tensor, likely: Tensor) -> Tensor:
+    """Shares (B, 2, H, W) of two kinds of pixels with colours (B, 3, H, W), from those that are likely at their places
+    (B, 2, H, W), 0..1. alpha (B, 1, H, W): how much each pixel counts; 0 where it is neither.
+    """
     pixels, share = colour.flatten(2).mT, likely
     for _ in range(ROUNDS):
         certain = ((2 * share - 1).clamp_min(0) * alpha).flatten(2)[..., None]
@@ -60,8 +72,4 @@ def pixels_of_forearms(person: Tensor, drawn: Tensor, boxes: Tensor) -> Tensor:
         share = (torch.stack(density, 1).view_as(likely) + OUTLIER_DENSITY) * likely
         share = share * blur(share / share.sum(1, keepdim=True) * alpha, AROUND).clamp_min(1e-3)
         share = share / share.sum(1, keepdim=True)
-    where = to_box(unit_grid(size, box.device).flatten(1, 2).expand(len(box), -1, -1), box).view(-1, size, size, 2)
-    found = F.grid_sample(share[:, :1], where, "bilinear", "zeros", False)[:, 0] > MIN_SHARE
-    of_arms = found.unflatten(0, (len(person), arms))
-    s, fraction, _, inside = gather_rows(drawn, FOREARM_PIECES).unbind(2)
-    return of_arms & (inside > 0.5) & (fraction.abs() < LOOSE) & (person[:, None, 3] > ON_PERSON)
+    return share

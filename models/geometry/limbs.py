@@ -14,6 +14,7 @@ from models.geometry.body import shoulder_width
 from models.geometry.clothes import continue_torso
 from models.geometry.constants import gather_rows
 from models.geometry.grid import smoothstep, to_box
+from models.geometry.hem import find_hem, no_hem
 from models.geometry.hidden_hands import HiddenHands
 from models.geometry.inpaint import blur, dilate, pull_push
 from models.geometry.limb_claims import (
@@ -32,6 +33,7 @@ from models.geometry.limb_claims import (
 from models.geometry.limb_curve import (
     FINGERS,
     FOREARM_PIECES,
+    LEG_PIECES,
     LIMB_PIECES,
     LIMBS,
     LINES,
@@ -164,7 +166,10 @@ def build_limbs(
         in_picture = in_picture * (1 - behind_torso)
     bare = is_skin(person, skin.colour, head[:, 0], hull)
     forearms = pixels_of_forearms(person, drawn, boxes)
-    areas = Areas(person[:, 3], head[:, 0], hull, within(inside, size), bare, forearms)
+    hem = no_hem(len(body), size, body.device)
+    if bool(gather_rows(shown, LEG_PIECES).any()):
+        hem = find_hem(person, drawn, rest, body, pixels_of_arms(drawn, in_picture))
+    areas = Areas(person[:, 3], head[:, 0], hull, within(inside, size), bare, forearms, hem)
     claim = claim_pixels(drawn, areas, body, in_picture, palm_ends(polylines, hands, in_picture))
     if unseen is not None:
         claim = claim._replace(covered=torch.maximum(claim.covered, arms_behind(drawn, person[:, 3:], behind_torso)))
@@ -183,7 +188,16 @@ def build_limbs(
     # What turns with the torso below it are the legs as well.
     whole = torso_rows(person[:, 3:], claim.taken * on_arms.amax(1, keepdim=True), farther, body)
     behind = behind_limbs(person, claim.taken, torso_rows(person[:, 3:], claim.taken, farther, body), body)
+    # What the picture shows of legs has nothing of the torso before it.
+    legs = gather_rows(claim.visible, LEG_PIECES).amax(1, keepdim=True) * (1 - on_arms.amax(1, keepdim=True))
+    behind = behind * (1 - legs * claim.taken)
     return channels_last(found), Uncovered(share_of_limbs(person[:, 3:], claim.taken), behind, whole)
+
+
+def pixels_of_arms(drawn: Tensor, shown: Tensor) -> Tensor:
+    """(B, S, S) bool, what lies within the outlines of arms that are shown (B, K). drawn: from `draw_ribbons`."""
+    _, fraction, _, inside = drawn[:, :ARM_PIECES].unbind(2)
+    return ((inside * shown[:, :ARM_PIECES, None, None] > 0.5) & (fraction.abs() < 1)).any(1)
 
 
 def hand_colours(person: Tensor, visible: Tensor, drawn: Tensor, skin: Tensor) -> Tensor:

@@ -1,0 +1,124 @@
+"""What hangs from a torso over the legs: the skirts of jackets and coats, and the seat of trousers.
+
+Legs are layers of their own from the hips down, but clothes do not end there. A jacket's hem that went with thighs
+would tear when they part, and so would trousers between them. So the colours of the torso and those of the legs are
+told apart (`models/geometry/limb_parts.py`), and what looks like the torso and is joined to it stays with it; where
+both look alike, the hips decide. A wedge between the thighs stays with the torso and is also theirs.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from models.geometry.body import HIPS, LEFT_KNEE, RIGHT_KNEE
+from models.geometry.constants import gather_rows
+from models.geometry.grid import box_grid, to_box, unit_grid
+from models.geometry.inpaint import blur, dilate
+from models.geometry.limb_curve import FIRST_JOINTS, LEG_PIECES
+from models.geometry.limb_parts import tell_apart
+from models.geometry.ribbons import bounding_boxes
+from models.geometry.torso_outline import leftwards, spine
+
+SIDE = 160  # cells along a side of the box around torso and legs
+HIPS_AT, SPREAD = 0.0, 0.3  # s of a leg at which it begins where nothing else tells, and over which that is uncertain
+CERTAIN_TORSO, CERTAIN_LEG = 0.7, 1.1  # of the way down the spine, and s of a leg: what is above, or below, is so
+LOWEST = 1.6  # s to which a coat may hang
+ON_PERSON = 0.5  # alpha from which a pixel is the person's
+MIN_THIGH = 0.7  # lengths of the spine: thighs that look shorter point at the camera
+SEAT_WIDTH = 1.35  # half the width of a seat at the hips, over that of the hips' joints
+LEAST_WIDTH = 0.22  # lengths of the spine: the same, seen from the side
+CONTRAST, MOST_CONTRAST = 0.25, 4.0  # deviation to which alike colours are brought, and by how much at most
+CROTCH = 0.32  # lengths of the thighs below the hips at which a seat ends
+
+
+class Hem(NamedTuple):
+    """What of B people stays with the torso below the hips, (B, S, S), bool.
+
+    clothes: what hangs from the torso; legs go on behind it. seat: what the thighs show as well.
+    """
+
+    clothes: Tensor
+    seat: Tensor
+
+
+def no_hem(count: int, size: int, device: torch.device) -> Hem:
+    """Of pictures without legs that move on their own."""
+    nowhere = torch.zeros(count, size, size, dtype=torch.bool, device=device)
+    return Hem(nowhere, nowhere)
+
+
+def find_hem(person: Tensor, drawn: Tensor, rest: Tensor, body: Tensor, arms: Tensor) -> Hem:
+    """What of people (B, 4, S, S), premultiplied colours and alpha, with joints (B, 33, 4) hangs over their legs.
+
+    drawn (B, K, 4, S, S): from `draw_ribbons`, of ribbons with vertices rest (B, K, V, 2). arms (B, S, S), bool: pixels
+    of arms, which may be before it.
+    """
+    size, axis = person.shape[-1], spine(body)
+    corners = gather_rows(body, FIRST_JOINTS)[..., :2]
+    vertices = torch.cat([gather_rows(rest, LEG_PIECES).flatten(1, 2), corners], 1)
+    box = bounding_boxes(vertices[:, None])[:, 0]
+    grid = box_grid(box, SIDE)
+    sampled = F.grid_sample(person, grid, "bilinear", "zeros", False)
+    colour = (sampled[:, :3] / sampled[:, 3:].clamp_min(1e-3)).clamp(0, 1)
+    on_arms = F.grid_sample(arms[:, None].to(colour.dtype), grid, "nearest", "zeros", False)
+    alpha = (sampled[:, 3:] > ON_PERSON) * (1 - on_arms)
+    length = axis.way.square().sum(-1).clamp_min(1e-6)
+    along = ((grid - axis.top[:, None, None]) * axis.way[:, None, None]).sum(-1) / length[:, None, None]
+    s = place_on_legs(drawn, grid, body, along)
+    torso = torch.sigmoid((HIPS_AT - s) / SPREAD * 2) * (s < CERTAIN_LEG)
+    torso = torch.where(along < CERTAIN_TORSO, torch.ones_like(torso), torso)
+    share = tell_apart(spread(colour, alpha), alpha, torch.stack([torso, 1 - torso], 1))[:, :1]
+    free = ((share > 0.5) & (alpha > 0) & (s < LOWEST)[:, None]).to(share.dtype)
+    joined = free * (along < CERTAIN_TORSO)[:, None]
+    for _ in range(SIDE):
+        joined = dilate(joined, 1) * free
+    where = to_box(unit_grid(size, box.device).flatten(1, 2).expand(len(box), -1, -1), box).view(-1, size, size, 2)
+    clothes = F.grid_sample(blur(share * dilate(joined, 1), 1), where, "bilinear", "zeros", False)[:, 0] > 0.5
+    below, beside = around_hips(body, size)
+    return Hem(clothes, below < CROTCH * (1 - beside))
+
+
+def spread(colour: Tensor, alpha: Tensor) -> Tensor:
+    """Colours (B, 3, H, W) further apart where those that count, alpha (B, 1, H, W), are all alike, as dark clothes."""
+    count = alpha.sum((2, 3), keepdim=True).clamp_min(1)
+    mean = (colour * alpha).sum((2, 3), keepdim=True) / count
+    deviation = (((colour - mean).square() * alpha).sum((1, 2, 3), keepdim=True) / count / 3).sqrt()
+    return colour * (CONTRAST / deviation.clamp_min(1e-3)).clamp(1, MOST_CONTRAST)
+
+
+def place_on_legs(drawn: Tensor, grid: Tensor, body: Tensor, along: Tensor) -> Tensor:
+    """(B, H, W) s of the nearest leg at canvas points grid (B, H, W, 2); beside legs what is as far below hips.
+
+    along (B, H, W): of the points along the spine, 1 at the hips.
+    """
+    maps = gather_rows(drawn, LEG_PIECES)
+    s, fraction, _, inside = (
+        F.grid_sample(maps.flatten(1, 2), grid, "nearest", "zeros", False).unflatten(1, (-1, 4)).unbind(2)
+    )
+    distance = torch.where(inside > 0.5, fraction.abs(), torch.full_like(fraction, 9.0))
+    nearest, index = distance.min(1, keepdim=True)
+    below = (along - 1) * spine(body).way.norm(dim=-1)[:, None, None] / thigh_length(body)[:, None, None]
+    return torch.where(nearest[:, 0] < 9, s.gather(1, index)[:, 0], below)
+
+
+def thigh_length(body: Tensor) -> Tensor:
+    """(B,) length of the longer thigh of joints (B, 33, ≥2), canvas units."""
+    knees = gather_rows(body, (LEFT_KNEE, RIGHT_KNEE))[..., :2]
+    return torch.maximum((knees - body[:, HIPS, :2]).norm(dim=-1).amax(1), MIN_THIGH * spine(body).way.norm(dim=-1))
+
+
+def around_hips(body: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """How far canvas points are below the hips of joints (B, 33, ≥2), lengths of the thighs, and how far beside their
+    middle, halves of the torso's width there: (B, S, S) each.
+    """
+    axis, hips = spine(body), body[:, HIPS, :2]
+    offset = unit_grid(size, body.device) - hips.mean(1)[:, None, None]
+    below = (offset * F.normalize(axis.way, dim=-1, eps=1e-6)[:, None, None]).sum(-1) / thigh_length(body)[
+        :, None, None
+    ]
+    half = torch.maximum(SEAT_WIDTH * axis.hips * axis.half, LEAST_WIDTH * axis.way.norm(dim=-1)).clamp_min(1e-3)
+    return below, (offset * leftwards(axis)[:, None, None]).sum(-1).abs() / half[:, None, None]
