@@ -49,7 +49,7 @@ def posed_joints(
     height, width = shape or (avatar.height, avatar.width)
     stream, joints = pipeline.open(avatar), list[Points | None]()
     try:
-        for each in resolve(clip.motions, name=clip.name):
+        for each in resolve(clip.motions, name=clip.name, yaw=avatar.yaw(controls.mirror)):
             batch = pipeline.batch([FrameRequest(stream, each.motion, each.neutral, controls)])
             body = retarget_batch(avatar.rig, batch.drivers).body[0, :, :2].cpu().numpy().astype(np.float64)
             joints.append(np.concatenate([in_frame(body, avatar.layout, width, height), np.ones((len(body), 1))], 1))

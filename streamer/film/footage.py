@@ -106,11 +106,12 @@ class Footage:
         return [joined(of_face, of_body, on_body)]
 
     def _track(self, path: Path) -> TrackedVideo:
-        film, driving = self._film, self._film.driving
+        film, driving, cast = self._film, self._film.driving, self._avatar.cast
         return TrackedVideo(
             path, film.clip, film.name if driving.is_one_video else str(path),
-            [one.shown_body for one in self._avatar.cast], film.body and path == driving.body_video, film.who,
-            film.controls.mirror, film.smooth, film.smoothing, from_zero=not driving.is_one_video,
+            [one.shown_body for one in cast], [one.yaw(film.controls.mirror) for one in cast],
+            film.body and path == driving.body_video, film.who, film.controls.mirror, film.smooth, film.smoothing,
+            from_zero=not driving.is_one_video,
         )  # fmt: skip
 
     def _read_voice(self, stack: ExitStack) -> RecordedVoice | None:

@@ -71,7 +71,10 @@ def perform_all(
     neutral, name: as in `resolve`. A further character without a driver idles. Raises NoDriverError if the first has
     none.
     """
-    of_each = [resolve(each, neutral, None if slot else name, slot) for slot, each in enumerate(motions)]
+    of_each = [
+        resolve(each, neutral, None if slot else name, slot, yaw=one.yaw(controls.mirror))
+        for slot, (each, one) in enumerate(zip(motions, avatar.cast, strict=False))
+    ]
     return draw_all(pipeline, avatar, of_each, controls)
 
 
@@ -104,18 +107,21 @@ def resolve(
     name: str | None = "the video",
     seed: int = 0,
     habits: HabitsAt = usual_habits,
+    yaw: float = 0.0,
 ) -> Iterator[Resolved]:
     """The motion to draw for each motion of one driver, and the neutral that it is measured against.
 
     neutral: "first" takes the first face or body, "auto" the face that `Calibration` finds at the beginning; either is
     corrected by what is usual (`Habits`) in the first seconds and since. After a cut the avatar eases to where the
     neutral of the new scene has it; until somebody is seen it idles. name: of the video, for the error; None: no error.
-    seed, habits: of the idle motion. Raises NoDriverError after the last motion if nobody was seen.
+    seed, habits: of the idle motion. yaw: of the head that is driven, radians in the camera's picture; a neutral that
+    is turned far from it is replaced by a moment that faces as it does. Raises NoDriverError after the last motion if
+    nobody was seen.
     """
     heads = HeadOfBody()
     presence = Presence(seed, heads)
     known: Motion | None = None  # the neutral in use
-    for scene in clip_scenes(motions, neutral, heads):
+    for scene in clip_scenes(motions, neutral, heads, yaw):
         for motion in scene.motions:
             measured = scene.habits.update(motion)
             related = None if scene.neutral is None else scene.habits.relate(scene.neutral, motion.captured)

@@ -29,8 +29,9 @@ T = TypeVar("T")
 class TrackedVideo:
     """Reads and tracks in a thread of its own, some frames ahead.
 
-    clip, name, from_zero: as for `VideoReader`. shown: what of a body each character shows. who, body: see `Drivers`.
-    mirrored: as there. smooth, smoothing: whether and how much the motion is smoothed, see `smooth_both_ways`.
+    clip, name, from_zero: as for `VideoReader`. shown: what of a body each character shows. yaws: of their heads, see
+    `resolve`. who, body: see `Drivers`. mirrored: as there. smooth, smoothing: whether and how much the motion is
+    smoothed, see `smooth_both_ways`.
 
     Raises VideoError.
     """
@@ -41,6 +42,7 @@ class TrackedVideo:
         clip: ClipRange,
         name: str | None,
         shown: Sequence[ShownBody],
+        yaws: Sequence[float],
         body: bool = True,
         who: str = LARGEST_PERSON,
         mirrored: bool = False,
@@ -49,13 +51,12 @@ class TrackedVideo:
         from_zero: bool = False,
     ) -> None:
         self._smooth, self._smoothing = smooth, smoothing
-        self._name = name or path.name
+        self._name, self._yaws = name or path.name, yaws
         with ExitStack() as stack:
             self.reader = stack.enter_context(VideoReader(path, clip, name, from_zero))
             drivers = stack.enter_context(
                 Drivers(body=body, smooth=False, live=False, shown=shown, who=who, mirrored=mirrored)
             )
-            self._count = len(shown)
             self._tracked = prefetch(map(drivers.process, self.reader))
             stack.callback(self._tracked.close)
             self._stack = stack.pop_all()
@@ -87,13 +88,17 @@ class TrackedVideo:
 
         of_each = [
             smooth_both_ways(each, smoothing=self._smoothing) if self._smooth else each
-            for each in map(bridge, map(without_false_faces, split(counted(), self._count)))
+            for each in map(bridge, map(without_false_faces, split(counted(), len(self._yaws))))
         ]
         is_either = needs == "face or body"
         first = of_each[0] if is_either else self._needing(needs, of_each[0])
         name = self._name if is_either else None
-        others = [resolve(each, neutral, None, slot) for slot, each in enumerate(of_each[1:], 1)]
-        return [resolve(first, neutral, name, habits=habits), *others]
+        yaw, *other_yaws = self._yaws
+        others = enumerate(zip(of_each[1:], other_yaws, strict=True), 1)
+        return [
+            resolve(first, neutral, name, habits=habits, yaw=yaw),
+            *(resolve(each, neutral, None, slot, yaw=turned) for slot, (each, turned) in others),
+        ]
 
     def _needing(self, needs: str, motions: Iterable[Motion]) -> Iterator[Motion]:
         was_seen = False

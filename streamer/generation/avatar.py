@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from models.geometry.body import LEFT_WRIST, RIGHT_WRIST
 from models.geometry.limb_curve import FOREARM_PIECES, SECOND_JOINTS
 from models.geometry.rig import Rig
+from models.geometry.turn_limit import yaw_of
 from streamer.generation.generator import Reference
 from streamer.options import LARGEST_PERSON
 from streamer.rigging.body_points import Position
@@ -74,6 +75,13 @@ class Avatar:
     def cast(self) -> tuple[Avatar, ...]:
         """The characters, from left to right; of a picture with one, the avatar itself."""
         return (self,) if self.scene is None else self.scene.avatars
+
+    def yaw(self, mirrored: bool = False) -> float:
+        """Radians by which its head is turned to a side in the picture, positive to the right of the image, or of its
+        mirror image.
+        """
+        yaw = float(yaw_of(self.rig.head)[0])
+        return -yaw if mirrored else yaw
 
     @property
     def views(self) -> list[str]:

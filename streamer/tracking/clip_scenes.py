@@ -8,6 +8,7 @@ from itertools import chain, groupby
 
 from streamer.options import NeutralKind
 from streamer.tracking.calibration import Calibration, robust_mean
+from streamer.tracking.facing import neutral_facing
 from streamer.tracking.habits import LOOKAHEAD_S, Habits
 from streamer.tracking.head_of_body import HeadOfBody, first_neutral
 from streamer.tracking.motion import Motion
@@ -26,20 +27,23 @@ class ClipScene:
     habits: Habits
 
 
-def clip_scenes(motions: Iterable[Motion], kind: NeutralKind, heads: HeadOfBody) -> Iterator[ClipScene]:
+def clip_scenes(
+    motions: Iterable[Motion], kind: NeutralKind, heads: HeadOfBody, yaw: float = 0.0
+) -> Iterator[ClipScene]:
     """The scenes of a clip, in order; where nobody is seen for longer, as many as hold SEARCHED_S seconds each.
 
     kind: of the first neutral, "first" for the first face or body, "auto" for the face that `Calibration` finds; that
-    of any later scene is found in the second way. heads: learns from what is foreseen. At most SEARCHED_S and
-    LOOKAHEAD_S seconds of motions are held back.
+    of any later scene is found in the second way. heads: learns from what is foreseen. yaw: of the head that is driven,
+    radians; a neutral that is turned far from it is replaced by what faces as it does, see `neutral_facing`. At most
+    SEARCHED_S and LOOKAHEAD_S seconds of motions are held back.
     """
     for _, group in groupby(motions, key=lambda motion: motion.scene):
-        for scene in _with_neutrals(group, kind, heads):
+        for scene in _with_neutrals(group, kind, heads, yaw):
             yield scene
             kind = kind if scene.neutral is None else "auto"
 
 
-def _with_neutrals(motions: Iterator[Motion], kind: NeutralKind, heads: HeadOfBody) -> Iterator[ClipScene]:
+def _with_neutrals(motions: Iterator[Motion], kind: NeutralKind, heads: HeadOfBody, yaw: float) -> Iterator[ClipScene]:
     """The motions of one scene: those before somebody is seen, in parts of SEARCHED_S seconds, and all others."""
     while True:
         consumed: list[Motion] = []
@@ -50,6 +54,8 @@ def _with_neutrals(motions: Iterator[Motion], kind: NeutralKind, heads: HeadOfBo
             consumed.extend(look_ahead(motions, found.captured + LOOKAHEAD_S))
         heads.learn(consumed)
         neutral = found if kind == "auto" and found is not None else first_neutral(consumed, found, heads)
+        if neutral is not None:
+            neutral = neutral_facing(neutral, [heads.place(motion, neutral) for motion in consumed], yaw)
         habits = Habits()
         habits.foresee(consumed)
         yield ClipScene(iter(consumed) if neutral is None else chain(consumed, motions), neutral, habits)

@@ -1,6 +1,7 @@
 """The command line that makes files: the whole pipeline on the repository's own picture and clip."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import cv2
@@ -329,6 +330,9 @@ def test_flags_that_cannot_be_read_are_refused_with_an_example(flags, said, caps
     assert said in capsys.readouterr().err
 
 
+FACING = SimpleNamespace(cast=[SimpleNamespace(yaw=lambda mirrored: 0.0)])  # an avatar that faces the camera
+
+
 class RecordingPipeline:
     """Keeps what it was asked to draw."""
 
@@ -346,7 +350,7 @@ class RecordingPipeline:
 def test_a_clip_that_begins_in_the_middle_of_a_word_moves_the_mouth(kind):
     """Measured against its own first frame, the mouth of the clip would hardly ever be open."""
     motions = [person(i * STEP, mouth=max(0.0, 0.2 * np.cos(5 * i * STEP))) for i in range(150)]
-    drawn = list(perform(RecordingPipeline(), None, iter(motions), Controls(), kind))
+    drawn = list(perform(RecordingPipeline(), FACING, iter(motions), Controls(), kind))
     assert [request.motion.captured for request in drawn] == [motion.captured for motion in motions]
     rests = []
     for request in drawn:
@@ -364,5 +368,5 @@ def test_a_clip_is_foreseen_for_a_few_seconds_and_no_further():
             taken.append(i)
             yield person(i * STEP)
 
-    next(perform(RecordingPipeline(), None, motions(), Controls()))
+    next(perform(RecordingPipeline(), FACING, motions(), Controls()))
     assert len(taken) <= LOOKAHEAD_S / STEP + 2

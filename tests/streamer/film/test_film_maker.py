@@ -17,8 +17,10 @@ from streamer.film.film import Film, FilmCancelledError, FilmSummary
 from streamer.film.film_maker import make_film
 from streamer.film.performance import NoDriverError
 from streamer.frames import AvatarFrame, CameraFrame
+from streamer.generation.controls import Controls
 from streamer.sources.mood_reading import read_mood
 from streamer.sources.script import Script
+from streamer.tracking.facing import yaw_of
 from streamer.tracking.head_pose import CANONICAL, head_pose, rotation_vector
 from streamer.tracking.motion import Motion
 from streamer.tracking.shown_body import WHOLE_BODY
@@ -141,8 +143,10 @@ def opening(motion):
     return float(np.linalg.norm(shape[LOWER_LIP_INNER] - shape[UPPER_LIP_INNER]))
 
 
-def avatar(characters=1):
-    return SimpleNamespace(cast=[SimpleNamespace(shown_body=WHOLE_BODY)] * characters)
+def avatar(characters=1, yaw=0.0):
+    """yaw: of each one's head in the picture, radians."""
+    one = SimpleNamespace(shown_body=WHOLE_BODY, yaw=lambda mirrored: -yaw if mirrored else yaw)
+    return SimpleNamespace(cast=[one] * characters)
 
 
 def peaks(seconds, characters):
@@ -281,6 +285,23 @@ def test_film_idles_as_its_mood_has_it(fakes):
         make_film(pipeline, avatar(), Film(Driving(body=20), Path("out.mp4"), mood=read_mood(words).mood))
         turns[words] = np.ptp([rotation_vector(each.motion.head)[2] for each in pipeline.requests])
     assert turns["still"] < 0.4 * turns["very restless"]
+
+
+class DriversFromTheSide(FakeDrivers):
+    """A person who looks to the right of the image for a second, and then into the camera."""
+
+    def motion(self, frame, is_seen):
+        return person(frame.captured, turn=(0, 0 if frame.index >= RATE else -1.2, 0))
+
+
+@pytest.mark.parametrize(("yaw", "mirror", "neutral"), [(0, False, 0), (1.2, False, 1.2), (1.2, True, 0)])
+def test_film_is_measured_against_a_driver_who_faces_as_the_picture_does(fakes, monkeypatch, yaw, mirror, neutral):
+    monkeypatch.setattr(tracked_video, "Drivers", DriversFromTheSide)
+    pipeline = Drawn()
+    film = Film(Driving(4), Path("out.mp4"), "fake.mp4", controls=Controls(mirror=mirror))
+    make_film(pipeline, avatar(2, yaw), film)
+    for each in pipeline.requests:
+        assert {round(yaw_of(of), 2) for of in (each.neutral, each.others[0][1])} == {neutral}
 
 
 def test_film_reports_each_stage_and_every_frame(fakes):
