@@ -18,7 +18,7 @@ SpeedKind = Literal["fast", "balanced", "best"]
 Precision = Literal["float32", "bfloat16", "float16"]
 FrameKind = Literal["whole", "bust", "face"]
 NeutralKind = Literal["first", "auto"]
-"""The neutral of a file: its first face or body, or the calmest face at its beginning."""
+"""The neutral of a file: its first face or body, or the calmest face at its beginning; see `clip_scenes`."""
 GivenUp = Literal["edges", "body", "closeups", "pixels"]
 """What a busy CPU does less well: see `streamer.effort.Effort`."""
 Obstacle = Literal["dark", "small", "turned", "smiles", "moves", "talks", "blinks"]

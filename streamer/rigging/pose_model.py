@@ -8,7 +8,7 @@ import numpy as np
 
 from models.geometry.body import HEAD_JOINTS, LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER
 from streamer.rigging.canvas import Array, Box, Canvas, picture_crop
-from streamer.tracking.mediapipe_models import camera_units, pose
+from streamer.tracking.mediapipe_models import pose, pose_joints
 from streamer.tracking.motion import MIRRORED_JOINTS, VISIBILITY
 
 POSE_SIDE = 512  # pixels of a crop on which the model runs; it takes 256 of the person
@@ -35,8 +35,7 @@ def detect_joints(model: Any, canvas: Canvas, box: Box, mirrored: bool = False) 
     found = model.process(np.ascontiguousarray(pixels[:, ::-1]) if mirrored else pixels).pose_landmarks
     if not found:
         return None
-    visibility = np.array([[point.visibility] for point in found.landmark], np.float32)
-    joints = np.concatenate([camera_units(found.landmark, pixels.shape), visibility], axis=1)
+    joints = pose_joints(found.landmark, pixels.shape)
     if mirrored:
         joints = joints[MIRRORED_JOINTS] * np.array([-1, 1, 1, 1], np.float32)
     reach = np.array(pixels.shape[1::-1]) / max(pixels.shape)

@@ -17,21 +17,19 @@ from streamer.rigging.face_search import face_extent
 from streamer.rigging.hand_search import find_hands
 from streamer.rigging.pose_crops import detect_person
 from streamer.tracking.head_guess import HEAD_LANDMARKS
+from streamer.tracking.joint_agreement import AGREEMENT, LIMB_JOINTS, central_mean, limb_distance
 from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY
 
 NO_POINTS: Mapping[str, Position] = MappingProxyType({})
 MAX_NOSE_DISTANCE = 1.0  # extents of the face between its nose and the pose's, beyond which the pose is somebody else's
 MAX_HEAD_ERROR = 0.2  # extents of the face, mean over the joints of a head; more is another head, or back to front
 HEAD_RATIO = (0.6, 1.6)  # size of the pose's head over the face's
-LIMB_JOINTS = np.array([*FIRST_JOINTS, *SECOND_JOINTS, *THIRD_JOINTS])
 PAIRED_BONES = tuple(  # left and right upper arm, thigh, forearm, shin
     ((starts[left], ends[left]), (starts[left + 1], ends[left + 1]))
     for starts, ends in ((FIRST_JOINTS, SECOND_JOINTS), (SECOND_JOINTS, THIRD_JOINTS))
     for left in (0, 2)
 )
 HEAD_ERROR_WEIGHT, ASYMMETRY_WEIGHT = 1.0, 0.1  # in the score, beside mean visibility
-AGREEMENT = 0.3  # body sizes between the limbs of two guesses, median, up to which they mean the same pose
-NEAR = 0.2  # body sizes around the middle of the guesses of a joint within which they are averaged
 MIN_SHARE = 0.6  # of the guesses of a joint that lie near each other; fewer lower its visibility
 
 
@@ -83,19 +81,14 @@ def agreed(guesses: list[Array], face: Array, canvas: Canvas) -> Array:
     """
     best = max(guesses, key=lambda each: score(each, face))
     size = size_of_person(best, face)
-    same = [each for each in guesses if _limb_distance(each, best) < AGREEMENT * size]
+    same = [each for each in guesses if limb_distance(each, best) < AGREEMENT * size]
     stack = np.stack(same)  # (N, 33, 4)
     # A joint beyond its crop has visibility 0. That it lies beyond the picture, too, is worth knowing.
     counted = (stack[..., VISIBILITY] > 0) | ~in_picture(stack, canvas)
     counted |= ~counted.any(0)
-    distances = np.linalg.norm(stack[:, None, :, :2] - stack[None, :, :, :2], axis=-1)  # (N, N, 33)
-    far = np.minimum(distances, 2 * NEAR * size) * counted[:, None]
-    central = np.where(counted, far.sum(0), np.inf).argmin(0)  # (33,)
-    near = np.take_along_axis(distances, central[None, None], 1)[:, 0] < NEAR * size  # (N, 33)
-    near &= counted
-    body = (stack * near[..., None]).sum(0) / near.sum(0)[:, None]
-    body[:, VISIBILITY] *= np.minimum(near.sum(0) / counted.sum(0) / MIN_SHARE, 1)
-    return body.astype(np.float32)
+    body, share = central_mean(stack, counted, size)
+    body[:, VISIBILITY] *= np.minimum(share / MIN_SHARE, 1)
+    return body
 
 
 def score(joints: Array, face: Array) -> float:
@@ -132,8 +125,3 @@ def _head_size(left_eye: Array, right_eye: Array, left_mouth: Array, right_mouth
     """Distance of the eyes (2,) plus that from the eyes to the mouth, of which one at least is not foreshortened."""
     between, below = (left_eye + right_eye) / 2, (left_mouth + right_mouth) / 2
     return float(np.linalg.norm(left_eye - right_eye) + np.linalg.norm(between - below))
-
-
-def _limb_distance(joints: Array, other: Array) -> float:
-    """Median distance of the limbs' joints of two guesses (33, 4)."""
-    return float(np.median(np.linalg.norm(joints[LIMB_JOINTS, :2] - other[LIMB_JOINTS, :2], axis=1)))

@@ -11,9 +11,10 @@ import numpy as np
 from models.geometry.body import HAND_POINTS, NOSE
 from streamer.frames import Image
 from streamer.runtime.priority import BODY_TRACKER_NICENESS, lower_priority
+from streamer.tracking.body_looks import BodyLooks
 from streamer.tracking.hand_tracker import HandTracker
 from streamer.tracking.limb_gate import LimbGate
-from streamer.tracking.mediapipe_models import camera_units, pose
+from streamer.tracking.mediapipe_models import pose, pose_joints
 from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY, Array
 from streamer.tracking.people import Place
 
@@ -41,23 +42,32 @@ class BodyTracker:
     def __init__(self) -> None:
         # Other complexities are not in MediaPipe's wheel.
         self._pose = pose.Pose(model_complexity=1, smooth_landmarks=False)
+        self._looks: BodyLooks | None = None  # made for the first frame that needs them
         self._hands = HandTracker()
         self._gate = LimbGate()
 
     def close(self) -> None:
         """Release the models."""
         self._pose.close()
+        if self._looks is not None:
+            self._looks.close()
         self._hands.close()
 
-    def track(self, rgb: Image, captured: float, hands: bool = True, face: Place | None = None) -> BodyMeasurement:
+    def track(
+        self, rgb: Image, captured: float, hands: bool = True, face: Place | None = None, closely: bool = False
+    ) -> BodyMeasurement:
         """Measure a frame (H, W, 3). hands: whether to look for hands, too. face: whose body it must be, where several
-        people are seen; another one's is not returned, and searched for anew in the next frame.
+        people are seen; another one's is not returned, and searched for anew in the next frame. closely: whether to
+        look at the body several times (`body_looks.py`).
         """
         began = time.perf_counter()
         found = self._track_body(rgb)
         if found is not None and face is not None and not _has_head_at(found, face):
             self._pose.reset()
             found = None
+        if found is not None and closely:
+            self._looks = self._looks or BodyLooks()
+            found = self._looks.correct(rgb, found, captured)
         body = self._gate.check(found, captured)
         hand_points = np.zeros((2, HAND_POINTS, 4), np.float32)
         if hands and body is not None:
@@ -68,8 +78,7 @@ class BodyTracker:
         found = self._pose.process(rgb).pose_landmarks
         if found is None:
             return None
-        visibility = np.array([[point.visibility] for point in found.landmark], np.float32)
-        return np.concatenate([camera_units(found.landmark, rgb.shape), visibility], axis=1)
+        return pose_joints(found.landmark, rgb.shape)
 
 
 class BodyTrackerThread:

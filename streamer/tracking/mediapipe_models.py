@@ -30,7 +30,7 @@ with bare_packages("mediapipe", ("python.solutions",), stay=True):
 
 from streamer.tracking.motion import Array
 
-__all__ = ["camera_units", "face_detection", "face_mesh", "hands", "pose", "selfie_segmentation"]
+__all__ = ["camera_units", "face_detection", "face_mesh", "hands", "pose", "pose_joints", "selfie_segmentation"]
 
 logging.getLogger("absl").setLevel(logging.ERROR)
 
@@ -45,3 +45,9 @@ def camera_units(landmarks: Any, shape: tuple[int, ...]) -> Array:
     points = np.array([(point.x, point.y, point.z) for point in landmarks], np.float32)
     points -= np.array([0.5, 0.5, 0], np.float32)
     return points * (np.array([width, height, width], np.float32) * 2 / max(width, height))
+
+
+def pose_joints(landmarks: Any, shape: tuple[int, ...]) -> Array:
+    """The 33 landmarks of MediaPipe's pose in an image of `shape` (H, W, …) → (33, 4) camera units and visibility."""
+    visibility = np.array([[point.visibility] for point in landmarks], np.float32)
+    return np.concatenate([camera_units(landmarks, shape), visibility], axis=1)

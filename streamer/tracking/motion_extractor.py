@@ -43,9 +43,9 @@ class MotionExtractor:
 
     body: also track joints, hands and torso. smooth: apply filters. live: body and hands are measured in a second
     thread, some times a second, and extrapolated in between, so that `process` costs the face alone. Not live, for
-    files: they are measured in `process` on every frame, and the skin at a higher resolution. shown: what of a body
-    the avatar's picture shows: hands are measured only where it shows a forearm, and live the body less often where it
-    shows no limb.
+    files: they are measured in `process` on every frame, the body by several looks where the picture shows a limb, and
+    the skin at a higher resolution. shown: what of a body the avatar's picture shows: hands are measured only where it
+    shows a forearm, and live the body less often where it shows no limb.
 
     shown, clothes_suffice, body_share: may be set at any time. clothes_suffice: whether the torso alone tells how the
     shoulders move, so that the body is measured even less often. body_share: live, the largest share of the time in
@@ -172,7 +172,7 @@ class MotionExtractor:
         if self._body is None:
             self._body = BodyTrackerThread() if self._live else BodyTracker()
         if not isinstance(self._body, BodyTrackerThread):
-            return self._body.track(rgb, captured, self.shown.hands, face)
+            return self._body.track(rgb, captured, self.shown.hands, face, closely=self.shown.limbs)
         rate = LIMB_RATE if self.shown.limbs else CLOTHES_RATE if self.clothes_suffice else SHOULDER_RATE
         return self._body.track(rgb, captured, self.shown.hands, 1 / rate, self.body_share, face)
 

@@ -46,6 +46,19 @@ def test_hands_are_looked_for_only_where_they_can_be_shown(looks):
     assert looks == ["body", "hands", "body"] and not found.hands.any()
 
 
+def test_a_body_that_is_looked_at_closely_is_corrected(looks, monkeypatch):
+    class Looks:
+        def correct(self, rgb, body, captured):
+            looks.append(captured)
+            return body * 2
+
+    monkeypatch.setattr("streamer.tracking.body_tracker.BodyLooks", Looks)
+    tracker, rgb = BodyTracker(), np.zeros((8, 8, 3), np.uint8)
+    assert (tracker.track(rgb, 0.0, hands=False).body == 1).all()
+    assert (tracker.track(rgb, 0.1, hands=False, closely=True).body[:, :3] == 2).all()
+    assert looks == ["body", "body", 0.1]
+
+
 def test_the_thread_looks_no_more_often_than_its_period(looks):
     tracker, rgb = BodyTrackerThread(), np.zeros((8, 8, 3), np.uint8)
     try:

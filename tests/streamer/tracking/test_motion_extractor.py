@@ -13,10 +13,12 @@ from models.geometry.body import LEFT_SHOULDER, RIGHT_SHOULDER
 from models.geometry.topology import CHIN, LOWER_LIP_INNER, MESH, UPPER_LIP_INNER
 from streamer.files.video_reader import VideoReader
 from streamer.frames import CameraFrame
+from streamer.tracking.body_tracker import BodyMeasurement, BodyTracker
 from streamer.tracking.head_pose import head_pose, rotation_vector
 from streamer.tracking.motion import VISIBILITY
 from streamer.tracking.motion_extractor import MotionExtractor
 from streamer.tracking.people import Place
+from streamer.tracking.shown_body import ShownBody
 
 CLIP = Path(__file__).parents[3] / "assets" / "driver.mp4"
 
@@ -220,3 +222,16 @@ def test_process_keeps_a_face_where_somebody_else_was_just_now(frames, motions):
         extractor._face = StubbornFace(motions[0].face, None)
         moved = own._replace(x=own.x + own.half / 2)  # where the followed one was before: further away than the other
         assert extractor.process(frames[0], [own._replace(x=own.x + own.half / 4)], moved).face is not None
+
+
+@pytest.mark.parametrize("limbs", [True, False])
+def test_bodies_of_files_are_looked_at_closely_where_the_picture_shows_limbs(monkeypatch, limbs):
+    looked_at = []
+
+    def track(self, rgb, captured, hands, face, closely):
+        looked_at.append(closely)
+        return BodyMeasurement(captured, None, np.zeros((2, 21, 4), np.float32), 1.0)
+
+    monkeypatch.setattr(BodyTracker, "track", track)
+    track_one(np.zeros((64, 64, 3), np.uint8), shown=ShownBody(limbs=limbs, hands=False))
+    assert looked_at == [limbs]
