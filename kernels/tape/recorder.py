@@ -86,6 +86,11 @@ class Recorder(TorchDispatchMode):
         self._changing = {storage_of(tensor) for tensor in inputs}
         self._alive: list[Any] = []  # else another tensor would get the storage of one that has died
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: torch would import its compiler to keep it out of here, which takes two seconds and 120 MB."""
+        return False
+
     def depends_on_input(self, tensor: Tensor) -> bool:
         return storage_of(tensor) in self._changing
 

@@ -1,5 +1,7 @@
 """Functions that run as recorded programs give what torch gives."""
 
+import subprocess
+import sys
 import weakref
 from collections.abc import Callable
 
@@ -184,6 +186,18 @@ def test_what_depends_on_no_input_is_computed_once() -> None:
     weights = torch.randn(5, 5)
     tape = Tape(lambda a: [weights @ weights, a + (weights @ weights).exp().sum()], [torch.zeros(3)])
     assert tape.operations == 1 and tape(torch.ones(3))[0] is tape(torch.zeros(3))[0]
+
+
+def test_recording_does_not_import_the_compiler_of_torch() -> None:
+    """It would cost every process two seconds and 120 MB."""
+    program = """
+import sys, torch
+from kernels.tape.tape import Tape
+Tape(lambda a: [a.sin() + 1], [torch.zeros(3)])
+print("torch._dynamo" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout == "False\n"
 
 
 def test_results_are_not_overwritten_by_later_runs() -> None:
