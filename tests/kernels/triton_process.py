@@ -40,6 +40,17 @@ devices = pytest.mark.parametrize(
 )
 
 
+# Constants of Triton's modules in the interpreter, which runs the programs of a launch one after the other, and takes
+# as long for an operation on few numbers as on many. Most launches still are of several programs, the last not full.
+INTERPRETED_BLOCKS = {
+    "kernels.mesh.triton_kernel._TRIANGLES_PER_PROGRAM": 64,
+    "kernels.mesh.triton_kernel._CELLS_PER_PROGRAM": 512,
+    "kernels.shade.triton_kernel._PIXELS_PER_PROGRAM": 1024,
+    "kernels.tiles.triton_kernel._BLOCK_SIDE": 32,
+    "kernels.warp.triton_kernel._PIXELS_PER_PROGRAM": 1024,
+}
+
+
 def interpreted(*names: str) -> str:
     """Run the tests of these files of this folder that need the interpreter, in it; returns pytest's output."""
     files = [str(Path(__file__).with_name(name)) for name in names]
