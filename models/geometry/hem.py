@@ -19,20 +19,20 @@ from models.geometry.constants import gather_rows
 from models.geometry.grid import box_grid, to_box, unit_grid
 from models.geometry.inpaint import blur, dilate
 from models.geometry.limb_curve import FIRST_JOINTS, LEG_PIECES
-from models.geometry.limb_parts import tell_apart
+from models.geometry.limb_parts import ON_PERSON, tell_apart
 from models.geometry.ribbons import bounding_boxes
-from models.geometry.torso_outline import leftwards, spine
+from models.geometry.torso_outline import Axis, leftwards, spine
 
 SIDE = 160  # cells along a side of the box around torso and legs
-HIPS_AT, SPREAD = 0.0, 0.3  # s of a leg at which it begins where nothing else tells, and over which that is uncertain
+HIPS_AT, HIP_SPREAD = 0.0, 0.3  # s of a leg at which it begins where nothing else tells, and over which it may do so
 CERTAIN_TORSO, CERTAIN_LEG = 0.7, 1.1  # of the way down the spine, and s of a leg: what is above, or below, is so
+RAISED_LEG = 0.5  # s from which a leg that reaches up beside or before the torso is none of it
 LOWEST = 1.6  # s to which a coat may hang
-ON_PERSON = 0.5  # alpha from which a pixel is the person's
 MIN_THIGH = 0.7  # lengths of the spine: thighs that look shorter point at the camera
 SEAT_WIDTH = 1.35  # half the width of a seat at the hips, over that of the hips' joints
 LEAST_WIDTH = 0.22  # lengths of the spine: the same, seen from the side
 CONTRAST, MOST_CONTRAST = 0.25, 4.0  # deviation to which alike colours are brought, and by how much at most
-CROTCH = 0.32  # lengths of the thighs below the hips at which a seat ends
+CROTCH = 0.32  # lengths of the thighs below the hips at which a seat ends; above them nothing is a seat for as long
 
 
 class Hem(NamedTuple):
@@ -51,12 +51,16 @@ def no_hem(count: int, size: int, device: torch.device) -> Hem:
     return Hem(nowhere, nowhere)
 
 
-def find_hem(person: Tensor, drawn: Tensor, rest: Tensor, body: Tensor, arms: Tensor) -> Hem:
+def find_hem(person: Tensor, drawn: Tensor, rest: Tensor, body: Tensor, shown: Tensor, arms: Tensor) -> Hem:
     """What of people (B, 4, S, S), premultiplied colours and alpha, with joints (B, 33, 4) hangs over their legs.
 
-    drawn (B, K, 4, S, S): from `draw_ribbons`, of ribbons with vertices rest (B, K, V, 2). arms (B, S, S), bool: pixels
-    of arms, which may be before it.
+    drawn (B, K, 4, S, S): from `draw_ribbons`, of ribbons with vertices rest (B, K, V, 2). shown (B, K): 0 or 1, which
+    pieces the pictures show; people without legs have no hem. arms (B, S, S), bool: pixels of arms, which may be before
+    it.
     """
+    has_legs = (gather_rows(shown, LEG_PIECES) > 0.5).any(1)[:, None, None]
+    if not bool(has_legs.any()):
+        return no_hem(len(body), person.shape[-1], body.device)
     size, axis = person.shape[-1], spine(body)
     corners = gather_rows(body, FIRST_JOINTS)[..., :2]
     vertices = torch.cat([gather_rows(rest, LEG_PIECES).flatten(1, 2), corners], 1)
@@ -66,23 +70,31 @@ def find_hem(person: Tensor, drawn: Tensor, rest: Tensor, body: Tensor, arms: Te
     colour = (sampled[:, :3] / sampled[:, 3:].clamp_min(1e-3)).clamp(0, 1)
     on_arms = F.grid_sample(arms[:, None].to(colour.dtype), grid, "nearest", "zeros", False)
     alpha = (sampled[:, 3:] > ON_PERSON) * (1 - on_arms)
-    length = axis.way.square().sum(-1).clamp_min(1e-6)
-    along = ((grid - axis.top[:, None, None]) * axis.way[:, None, None]).sum(-1) / length[:, None, None]
-    s = place_on_legs(drawn, grid, body, along)
-    torso = torch.sigmoid((HIPS_AT - s) / SPREAD * 2) * (s < CERTAIN_LEG)
-    torso = torch.where(along < CERTAIN_TORSO, torch.ones_like(torso), torso)
-    share = tell_apart(spread(colour, alpha), alpha, torch.stack([torso, 1 - torso], 1))[:, :1]
+    along = along_spine(axis, grid)
+    s, on_leg = place_on_legs(drawn, grid, body, along)
+    torso = torch.sigmoid((HIPS_AT - s) / HIP_SPREAD * 2) * (s < CERTAIN_LEG)
+    certain = (along < CERTAIN_TORSO) & ~(on_leg & (s > RAISED_LEG))
+    torso = torch.where(certain, torch.ones_like(torso), torso)
+    share = tell_apart(with_contrast(colour, alpha), alpha, torch.stack([torso, 1 - torso], 1))[:, :1]
     free = ((share > 0.5) & (alpha > 0) & (s < LOWEST)[:, None]).to(share.dtype)
-    joined = free * (along < CERTAIN_TORSO)[:, None]
+    joined = free * certain[:, None]
     for _ in range(SIDE):
         joined = dilate(joined, 1) * free
     where = to_box(unit_grid(size, box.device).flatten(1, 2).expand(len(box), -1, -1), box).view(-1, size, size, 2)
     clothes = F.grid_sample(blur(share * dilate(joined, 1), 1), where, "bilinear", "zeros", False)[:, 0] > 0.5
+    clothes = clothes & (along_spine(axis, unit_grid(size, body.device)) > CERTAIN_TORSO) & has_legs
     below, beside = around_hips(body, size)
-    return Hem(clothes, below < CROTCH * (1 - beside))
+    seat = (below < CROTCH * (1 - beside)) & (below > -CROTCH) & (beside < 1)
+    return Hem(clothes, seat & has_legs)
 
 
-def spread(colour: Tensor, alpha: Tensor) -> Tensor:
+def along_spine(axis: Axis, points: Tensor) -> Tensor:
+    """How far down the spine canvas points (·, H, W, 2) are: (B, H, W), 0 at the shoulders, 1 at the hips."""
+    length = axis.way.square().sum(-1).clamp_min(1e-6)
+    return ((points - axis.top[:, None, None]) * axis.way[:, None, None]).sum(-1) / length[:, None, None]
+
+
+def with_contrast(colour: Tensor, alpha: Tensor) -> Tensor:
     """Colours (B, 3, H, W) further apart where those that count, alpha (B, 1, H, W), are all alike, as dark clothes."""
     count = alpha.sum((2, 3), keepdim=True).clamp_min(1)
     mean = (colour * alpha).sum((2, 3), keepdim=True) / count
@@ -90,10 +102,11 @@ def spread(colour: Tensor, alpha: Tensor) -> Tensor:
     return colour * (CONTRAST / deviation.clamp_min(1e-3)).clamp(1, MOST_CONTRAST)
 
 
-def place_on_legs(drawn: Tensor, grid: Tensor, body: Tensor, along: Tensor) -> Tensor:
-    """(B, H, W) s of the nearest leg at canvas points grid (B, H, W, 2); beside legs what is as far below hips.
+def place_on_legs(drawn: Tensor, grid: Tensor, body: Tensor, along: Tensor) -> tuple[Tensor, Tensor]:
+    """(B, H, W) s of the nearest leg at canvas points grid (B, H, W, 2), beside legs what is as far below hips; and
+    bool, whether they lie within the outline of a leg.
 
-    along (B, H, W): of the points along the spine, 1 at the hips.
+    along (B, H, W): from `along_spine`.
     """
     maps = gather_rows(drawn, LEG_PIECES)
     s, fraction, _, inside = (
@@ -102,7 +115,7 @@ def place_on_legs(drawn: Tensor, grid: Tensor, body: Tensor, along: Tensor) -> T
     distance = torch.where(inside > 0.5, fraction.abs(), torch.full_like(fraction, 9.0))
     nearest, index = distance.min(1, keepdim=True)
     below = (along - 1) * spine(body).way.norm(dim=-1)[:, None, None] / thigh_length(body)[:, None, None]
-    return torch.where(nearest[:, 0] < 9, s.gather(1, index)[:, 0], below)
+    return torch.where(nearest[:, 0] < 9, s.gather(1, index)[:, 0], below), nearest[:, 0] < 1
 
 
 def thigh_length(body: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ from models.geometry.limb_curve import (
     SEGMENTS_OF_LIMB,
     THIRD_JOINTS,
 )
+from models.geometry.limb_parts import ON_PERSON
 from models.geometry.ribbons import JOINT_OVERLAP
 
 CAP_FADE = (-0.55, -0.25)  # s over which a limb's texture fades in, inside the torso
@@ -40,12 +41,11 @@ UNENDING = 9.0  # s at which a piece without fingers ends: nowhere
 BEHIND = 0.35  # shoulder widths behind the shoulders from which an arm is behind the torso
 HULL_HIPS = 1.35  # width of the torso's hull at the hips over their distance
 HULL_DEPTH = 0.2  # half of a torso's depth from front to back, over the length of the spine
-ON_PERSON = 0.5  # alpha from which a pixel beside the torso is the person's
 HIP_WIDTH, HIP_SLOPE = 0.4, 1.3  # half widths of a thigh that nothing shows at the hip joint, and more of them along s
 HAND_FROM = 1.85  # s of an arm from which bare skin beside it is the hand's
 EDGE_DIVISOR = 128  # of the canvas's side: pixels beside an arm that are its soft edge
 HEM_RIM = 2  # pixels below clothes that hang over legs in which colours are not the legs' alone
-UNDER_DIVISOR = 200  # of the canvas's side: pixels that a leg goes on under the other one, before it
+UNDER_DIVISOR = 200  # of the canvas's side: pixels that a piece of a leg goes on under a nearer one
 STRIP_DIVISOR = 64  # of the canvas's side: half the width up to which what stays beside a limb goes with it
 GROWTH_DIVISOR = 8  # of the canvas's side: pixels up to which skin that goes on beside a hand is followed
 SKIN_TINT, SKIN_LIGHT = 0.2, 0.8  # logs of colour and of brightness by which skin may differ from the face's
@@ -146,16 +146,27 @@ def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends:
     held = (winner | sibling) & (core | loose)
     if pieces > LIMB_PIECES:
         held |= under_root
-    mixed = on_legs & (dilate(clothes[:, None].to(s.dtype), HEM_RIM) > 0.5)  # colours of both
-    visible = held & in_picture[:, None] & ~mixed
-    hung = ((held & ~core) | (on_legs & inside & under_nearer(held, nearness))).to(s.dtype)
-    covered = torch.maximum(scatter_rows(shape, LEG_PIECES, hips(drawn, shape, held)), hung) * smoothstep(*CAP_FADE, s)
+    visible = held & in_picture[:, None]
+    hung = around_loose(held, core) | (on_legs & inside & under_nearer(held, nearness))
+    shape = scatter_rows(shape, LEG_PIECES, hips(drawn, shape, visible))
+    covered = torch.maximum(shape, hung.to(s.dtype)) * smoothstep(*CAP_FADE, s)
+    visible &= ~(on_legs & (dilate(clothes[:, None].to(s.dtype), HEM_RIM) > 0.5))  # colours of both
     kept = const_floats(piece_kept(pieces), s.device)[:, None, None]
     taken = held & (s > kept) & ~on_seat
     if pieces > LIMB_PIECES:  # on clothes a rim of the hand would stay behind
         taken |= fingers & inside & (distance < FINGER_RIM) & ~on_head
     taken = taken.any(1, keepdim=True).to(s.dtype)
     return Claim(covered, visible.to(s.dtype), taken, ends)
+
+
+def around_loose(held: Tensor, core: Tensor) -> Tensor:
+    """(B, K, S, S) bool, what pieces hold beyond their shapes, and the soft edge of the shape before it, through which
+    the background would show.
+
+    held, core (B, K, S, S), bool: the pixels of pieces, and those within their shapes.
+    """
+    loose = (held & ~core).flatten(0, 1)[:, None].to(torch.float32)
+    return held & (dilate(loose, 1).view(held.shape) > 0.5)
 
 
 def under_nearer(held: Tensor, nearness: Tensor) -> Tensor:
@@ -171,16 +182,16 @@ def under_nearer(held: Tensor, nearness: Tensor) -> Tensor:
     return scatter_rows(torch.zeros_like(held), LEG_PIECES, grown & ~own & (nearest < rank))
 
 
-def hips(drawn: Tensor, shape: Tensor, held: Tensor) -> Tensor:
+def hips(drawn: Tensor, shape: Tensor, visible: Tensor) -> Tensor:
     """(B, 4, S, S) 0..1, coverage by the pieces of legs. Where the picture shows nothing of a thigh at the hip, it goes
     over into the torso in a straight line.
 
-    drawn (B, K, 4, S, S), shape, held (B, K, S, S): of the pieces, see `claim_pixels`.
+    drawn (B, K, 4, S, S), shape, visible (B, K, S, S): of the pieces, see `claim_pixels`.
     """
     s, fraction, radius, _ = gather_rows(drawn, LEG_PIECES).unbind(2)
     size, legs_only = drawn.shape[-1], gather_rows(shape, LEG_PIECES)
     rim = max(1, size // EDGE_DIVISOR)
-    solid = opened(gather_rows(held, LEG_PIECES).flatten(0, 1)[:, None] > 0.5, rim)  # edges of arms are no leg
+    solid = opened(gather_rows(visible, LEG_PIECES).flatten(0, 1)[:, None] > 0.5, rim)  # edges of arms are no leg
     is_shown = dilate(solid.to(s.dtype), rim).view_as(s) > 0.5
     width = (HIP_WIDTH + HIP_SLOPE * s).clamp(0, 1)
     narrow = ((width - fraction.abs()) * radius * (size / 2) + 0.5).clamp(0, 1)

@@ -64,7 +64,7 @@ THIRD_JOINTS = (LEFT_WRIST, RIGHT_WRIST, LEFT_ANKLE, RIGHT_ANKLE)
 TIP_JOINTS = (LEFT_INDEX, RIGHT_INDEX, LEFT_FOOT, RIGHT_FOOT)
 OTHER_TIP_JOINTS = (LEFT_PINKY, RIGHT_PINKY, LEFT_FOOT, RIGHT_FOOT)
 # Of the tips beyond the third joint, over the distance of the middle of the tip joints.
-TIP_REACH = (1.9, 1.9, 1.15, 1.15)
+TIP_REACH = (1.9, 1.9, 1.3, 1.3)
 CAP_LENGTH = 0.35  # of the bone before the first joint, over the one behind it
 FINGERTIP_REACH = 1.3  # of the last bone of a finger, over the distance of its points: to the end of the finger
 

@@ -14,13 +14,12 @@ from models.geometry.body import shoulder_width
 from models.geometry.clothes import continue_torso
 from models.geometry.constants import gather_rows
 from models.geometry.grid import smoothstep, to_box
-from models.geometry.hem import find_hem, no_hem
+from models.geometry.hem import find_hem
 from models.geometry.hidden_hands import HiddenHands
 from models.geometry.inpaint import blur, dilate, pull_push
 from models.geometry.limb_claims import (
     CAP_FADE,
     DARK,
-    ON_PERSON,
     SKIN_LIGHT,
     Areas,
     claim_pixels,
@@ -45,10 +44,11 @@ from models.geometry.limb_curve import (
     finger_polylines,
     limb_polylines,
 )
-from models.geometry.limb_parts import pixels_of_forearms
+from models.geometry.limb_parts import ON_PERSON, pixels_of_forearms
 from models.geometry.limb_textures import paint_tiles
 from models.geometry.ribbons import COLUMNS, ROWS, bounding_boxes, draw_ribbons, place_vertices, ribbon_across
 from models.geometry.skin_light import FaceSkin
+from models.geometry.strays import find_strays
 from models.geometry.torso_outline import TorsoRows, draw_outline, torso_rows
 
 RIM = 2  # pixels around a limb over which the body layer loses its soft edge with it
@@ -130,11 +130,13 @@ class Uncovered(NamedTuple):
     share: (B, 1, S, S), 0..1, how much of the person goes with the limbs.
     behind: (B, 4, S, S), premultiplied, what is there instead; without meaning where the share is 0.
     torso: the torso's outline, also behind the limbs.
+    strays: (B, 1, S, S) bool, what is no part of the person, see `find_strays`.
     """
 
     share: Tensor
     behind: Tensor
     torso: TorsoRows
+    strays: Tensor
 
 
 def build_limbs(
@@ -166,9 +168,7 @@ def build_limbs(
         in_picture = in_picture * (1 - behind_torso)
     bare = is_skin(person, skin.colour, head[:, 0], hull)
     forearms = pixels_of_forearms(person, drawn, boxes)
-    hem = no_hem(len(body), size, body.device)
-    if bool(gather_rows(shown, LEG_PIECES).any()):
-        hem = find_hem(person, drawn, rest, body, pixels_of_arms(drawn, in_picture))
+    hem = find_hem(person, drawn, rest, body, shown, pixels_of_arms(drawn, in_picture))
     areas = Areas(person[:, 3], head[:, 0], hull, within(inside, size), bare, forearms, hem)
     claim = claim_pixels(drawn, areas, body, in_picture, palm_ends(polylines, hands, in_picture))
     if unseen is not None:
@@ -187,11 +187,13 @@ def build_limbs(
     farther = farther.amax(1, keepdim=True)
     # What turns with the torso below it are the legs as well.
     whole = torso_rows(person[:, 3:], claim.taken * on_arms.amax(1, keepdim=True), farther, body)
-    behind = behind_limbs(person, claim.taken, torso_rows(person[:, 3:], claim.taken, farther, body), body)
+    strays = find_strays(person[:, 3:], claim.taken, body)
+    rows = torso_rows(person[:, 3:], claim.taken, farther, body)
+    behind = behind_limbs(person * ~strays, claim.taken, farther, rows, body)
     # What the picture shows of legs has nothing of the torso before it.
     legs = gather_rows(claim.visible, LEG_PIECES).amax(1, keepdim=True) * (1 - on_arms.amax(1, keepdim=True))
     behind = behind * (1 - legs * claim.taken)
-    return channels_last(found), Uncovered(share_of_limbs(person[:, 3:], claim.taken), behind, whole)
+    return channels_last(found), Uncovered(share_of_limbs(person[:, 3:], claim.taken), behind, whole, strays)
 
 
 def pixels_of_arms(drawn: Tensor, shown: Tensor) -> Tensor:
@@ -263,12 +265,12 @@ def without_layers(body: Tensor, shown: Tensor) -> Tensor:
     return torch.cat([body[..., :3], visibility.unsqueeze(-1)], -1)
 
 
-def behind_limbs(person: Tensor, taken: Tensor, rows: TorsoRows, body: Tensor) -> Tensor:
+def behind_limbs(person: Tensor, taken: Tensor, farther: Tensor, rows: TorsoRows, body: Tensor) -> Tensor:
     """The torso behind what limbs take (B, 1, S, S), 0 or 1: (B, 4, S, S), premultiplied; elsewhere without meaning.
 
-    person: (B, 4, S, S) the person's own colours, premultiplied. rows: the torso's, of joints (B, 33, 4). It goes on
-    within its outline, and above and below that wherever more of the person than of the background surrounds the limbs;
-    elsewhere there is nothing.
+    person: (B, 4, S, S) the person's own colours, premultiplied. farther (B, 1, S, S): 0 or 1, what is on arms behind
+    the torso. rows: the torso's, of joints (B, 33, 4). It goes on within its outline, and above and below that wherever
+    more of the person than of the background surrounds the limbs; elsewhere there is nothing.
     """
     size, outline = person.shape[-1], draw_outline(rows, body, person.shape[-1])
     straight = person[:, :3] / person[:, 3:].clamp_min(1e-3)
@@ -276,6 +278,9 @@ def behind_limbs(person: Tensor, taken: Tensor, rows: TorsoRows, body: Tensor) -
     around = pull_push(person[:, 3:], clear.to(person.dtype))
     around = blur(around, size // 128)
     alpha = torch.lerp(smoothstep(*SURROUNDED, around), outline.torso, outline.known)
+    # Two soft edges side by side would let the background through: the body goes on a little under what lies before it.
+    beside = ((taken < 0.5) & (person[:, 3:] > SOLID)).to(alpha.dtype)
+    alpha = torch.maximum(alpha, blur(dilate(beside, RIM), 1) * (1 - farther))
     off_torso = (outline.torso < 0.5) & (outline.known > 0.5)  # held by a hand, or another limb
     known = (clear & ~off_torso & (person[:, 3:] > SOLID)).to(person.dtype)
     share = F.avg_pool2d(known, 2)  # at half the resolution: what is continued is smooth

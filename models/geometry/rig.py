@@ -52,6 +52,7 @@ from models.geometry.picture_layers import (
 from models.geometry.shading import has_shading
 from models.geometry.skin_light import face_skin
 from models.geometry.skull import border_weights
+from models.geometry.strays import with_strays
 from models.geometry.topology import INNER_LIPS, LEFT_LID, MESH, RIGHT_LID, HeadTransform, head_pose, topology
 from models.geometry.torso_outline import TorsoRows, no_rows
 from models.geometry.turn_limit import turn_limit
@@ -207,6 +208,9 @@ class Rig:
         limbs, uncovered = no_limbs(len(image), image.shape[-1], image.device), None
         if outlines is not None:
             limbs, uncovered = build_limbs(colours, coverage, body, hands, outlines, face_skin(image, face))
+            plate = with_strays(plate, image, matte, uncovered.strays)
+            matte, colours = matte * ~uncovered.strays, colours * ~uncovered.strays
+            person = person_over_plate(image, matte, plate)
 
         def torso_of(whole: Tensor) -> Tensor:
             limbless = whole if uncovered is None else torch.lerp(whole, uncovered.behind, uncovered.share)

@@ -1,6 +1,7 @@
 """Clothes that hang over the legs stay with the torso when the legs move, and so does the seat between the thighs."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -11,10 +12,12 @@ from models.compositor import compose
 from models.geometry.body import LEFT_ANKLE, LEFT_FOOT, LEFT_HEEL, LEFT_HIP, LEFT_KNEE
 from models.geometry.grid import unit_grid
 from models.geometry.guidance import make_guidance
-from models.geometry.limb_curve import LEG_PIECES
+from models.geometry.hem import Hem, find_hem
+from models.geometry.limb_curve import LEG_PIECES, limb_polylines
 from models.geometry.retarget import Pose, rest_pose
+from models.geometry.ribbons import draw_ribbons, place_vertices, ribbon_across
 from models.geometry.rig import Rig
-from tests.support.bodies import LEG, RADIUS, TORSO, drawn_figure, outlines
+from tests.support.bodies import LEG, RADIUS, TORSO, drawn_figure, figure_joints, near_bone, outlines
 
 SIZE = 256
 LEG_JOINTS = (LEFT_HIP, LEFT_KNEE, LEFT_ANKLE, LEFT_HEEL, LEFT_FOOT)
@@ -77,3 +80,47 @@ def test_no_wall_shows_between_thighs_that_part() -> None:
     wedge = (X.abs() < 0.04) & (Y > 0.165) & (Y < 0.18)
     assert share_of(at_rest, LEG, wedge) > 0.95
     assert share_of(picture, LEG, wedge) > 0.95
+
+
+def kicking(degrees: float) -> Rig:
+    """The figure in a picture that shows its left leg raised sideways by so much, in one line."""
+    joints, angle = figure_joints(), math.radians(-degrees)
+    turn = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    centre = joints[:, LEFT_HIP, :2].clone()
+    joints[:, LEG_JOINTS, :2] = (joints[:, LEG_JOINTS, :2] - centre) @ turn.T + centre
+    return drawn_figure(SIZE, joints=joints)
+
+
+@pytest.mark.parametrize("degrees", [30, 50])
+def test_a_raised_leg_is_a_layer_and_leaves_nothing_behind(degrees: float) -> None:
+    rig = kicking(degrees)
+    hip, knee, ankle = (rig.body[0, joint, :2] for joint in (LEFT_HIP, LEFT_KNEE, LEFT_ANKLE))
+    leg = near_bone(unit_grid(SIZE, torch.device("cpu"))[0], torch.lerp(hip, knee, 0.5), ankle)
+    assert share_of(rig.image[0], LEG, leg) > 0.99
+    pose = rest_pose(rig)
+    assert share_of(drawn(rig, pose), LEG, leg) > 0.97
+    standing = replace(pose, body=rest_pose(FIGURE).body)
+    assert share_of(drawn(rig, standing), LEG, leg) < 0.02
+
+
+def find(colours: Tensor, has_legs: Sequence[bool]) -> Hem:
+    """The hem of figures (B, 4, S, S), some of which show legs."""
+    count, every = len(has_legs), outlines()
+    body = FIGURE.body.expand(count, -1, -1)
+    radii = every.radii.expand(count, -1, -1, -1)
+    rest = place_vertices(limb_polylines(body), ribbon_across(radii))
+    shown = every.shown.repeat(count, 1)
+    shown[:, LEG_PIECES] *= torch.tensor(has_legs).float()[:, None]
+    return find_hem(
+        colours, draw_ribbons(rest, radii, SIZE), rest, body, shown, torch.zeros(count, SIZE, SIZE, dtype=torch.bool)
+    )
+
+
+def test_who_shows_no_legs_has_no_hem_beside_one_who_does() -> None:
+    coat = dressed(COAT, TORSO)
+    colours = torch.cat([coat.image * coat.matte, coat.matte], 1)
+    both, alone = find(colours.repeat(2, 1, 1, 1), [True, False]), find(colours, [True])
+    assert alone.clothes.any() and alone.seat.any()
+    for part, own in zip(both, alone, strict=True):
+        assert torch.equal(part[0], own[0])
+        assert not part[1].any()

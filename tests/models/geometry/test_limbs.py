@@ -12,6 +12,7 @@ from models.compositor import compose
 from models.geometry.body import LEFT_ELBOW, LEFT_INDEX, LEFT_PINKY, LEFT_SHOULDER, LEFT_WRIST, RIGHT_WRIST
 from models.geometry.grid import unit_grid
 from models.geometry.guidance import make_guidance
+from models.geometry.inpaint import dilate
 from models.geometry.limb_curve import LIMB_PIECES
 from models.geometry.limb_motion import BEFORE_ALL, BEHIND_BODY, move_limbs
 from models.geometry.limbs import first_pieces, hand_colours
@@ -71,6 +72,11 @@ def test_the_colour_of_a_hand_is_that_of_pixels_which_are_seen_through() -> None
 def test_at_rest_limbs_return_the_picture(figure: Rig) -> None:
     error = (drawn(figure, rest_pose(figure))[:3] - figure.image[0]).square().mean()
     assert -10 * math.log10(error) > 30
+
+
+def test_no_wall_shows_through_where_limbs_and_body_meet(figure: Rig) -> None:
+    inner = -dilate(-figure.matte, 2)[0, 0] > 0.99
+    assert drawn(figure, rest_pose(figure))[3, inner].min() > 0.95
 
 
 def test_stacked_limbs_are_drawn_without_a_copy(figure: Rig) -> None:
