@@ -33,7 +33,6 @@ from streamer.virtual_camera import fit_to_size
 from tests.support.clips import AVATAR, DRIVER
 from tests.support.page import Page, socket_url
 
-pytestmark = pytest.mark.timeout(600)  # the first test waits for a session in all its phases, on a busy machine
 ROOT = Path(__file__).parent.parent
 SIZE = 256  # pixels, of the avatar's frames
 GREEN, MAGENTA = (0, 255, 0), (255, 0, 255)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 
 from models.geometry.rig import Rig
-from streamer.film.performance import perform
+from streamer.film.performance import draw_all, resolve
 from streamer.frames import Image
 from streamer.generation.avatar import Avatar
 from streamer.generation.controls import Controls
@@ -35,4 +35,4 @@ class EvalPipeline(AvatarPipeline):
 
 def animate(pipeline: EvalPipeline, rig: Rig, motions: Iterable[Motion]) -> list[Image]:
     """One drawn frame for each motion, not mirrored; the first motion is the driver's neutral."""
-    return [frame.rgb for frame in perform(pipeline, pipeline.avatar_of(rig), motions, TRUE_MOTION)]
+    return [frame.rgb for frame in draw_all(pipeline, pipeline.avatar_of(rig), [resolve(motions)], TRUE_MOTION)]

@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.evaluation.contact_sheet import COLUMNS, TILE_SIDE, contact_sheet, moments, save
 from streamer.errors import KagamiError
 from streamer.files.video_reader import VideoReader
-from streamer.film.performance import NoDriverError, perform
+from streamer.film.performance import NoDriverError, draw_all, resolve
 from streamer.frames import Image
 from streamer.generation.avatar import Avatar
 from streamer.generation.controls import Controls
@@ -78,7 +78,8 @@ def draw_moments(pipeline: AvatarPipeline, avatar: Avatar, clip: DrivingClip) ->
     """The avatar at each moment of the clip."""
     drawn = []
     for window in clip.windows:
-        frames = perform(pipeline, avatar, chain([clip.neutral], window), Controls(mirror=False))
+        motions = resolve(chain([clip.neutral], window))
+        frames = draw_all(pipeline, avatar, [motions], Controls(mirror=False))
         drawn.append(list(frames)[-1].rgb)
     return drawn
 

@@ -44,7 +44,7 @@ HULL_DEPTH = 0.2  # half of a torso's depth from front to back, over the length 
 HIP_WIDTH, HIP_SLOPE = 0.4, 1.3  # half widths of a thigh that nothing shows at the hip joint, and more of them along s
 HAND_FROM = 1.85  # s of an arm from which bare skin beside it is the hand's
 EDGE_DIVISOR = 128  # of the canvas's side: pixels beside an arm that are its soft edge
-HEM_RIM = 2  # pixels below clothes that hang over legs in which colours are not the legs' alone
+HEM_RIM_DIVISOR = 256  # of the canvas's side: pixels below a hem in which colours are not the legs' alone
 UNDER_DIVISOR = 200  # of the canvas's side: pixels that a piece of a leg goes on under a nearer one
 STRIP_DIVISOR = 64  # of the canvas's side: half the width up to which what stays beside a limb goes with it
 GROWTH_DIVISOR = 8  # of the canvas's side: pixels up to which skin that goes on beside a hand is followed
@@ -150,7 +150,8 @@ def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends:
     hung = around_loose(held, core) | (on_legs & inside & under_nearer(held, nearness))
     shape = scatter_rows(shape, LEG_PIECES, hips(drawn, shape, visible))
     covered = torch.maximum(shape, hung.to(s.dtype)) * smoothstep(*CAP_FADE, s)
-    visible &= ~(on_legs & (dilate(clothes[:, None].to(s.dtype), HEM_RIM) > 0.5))  # colours of both
+    near_hem = dilate(clothes[:, None].to(s.dtype), max(1, size // HEM_RIM_DIVISOR)) > 0.5
+    visible &= ~(on_legs & near_hem)  # colours of both
     kept = const_floats(piece_kept(pieces), s.device)[:, None, None]
     taken = held & (s > kept) & ~on_seat
     if pieces > LIMB_PIECES:  # on clothes a rim of the hand would stay behind

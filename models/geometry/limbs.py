@@ -279,8 +279,9 @@ def behind_limbs(person: Tensor, taken: Tensor, farther: Tensor, rows: TorsoRows
     around = blur(around, size // 128)
     alpha = torch.lerp(smoothstep(*SURROUNDED, around), outline.torso, outline.known)
     # Two soft edges side by side would let the background through: the body goes on a little under what lies before it.
-    beside = ((taken < 0.5) & (person[:, 3:] > SOLID)).to(alpha.dtype)
-    alpha = torch.maximum(alpha, blur(dilate(beside, RIM), 1) * (1 - farther))
+    solid = (person[:, 3:] > SOLID).to(alpha.dtype)
+    under = blur(dilate(solid * (1 - taken), RIM), 1) * solid
+    alpha = torch.maximum(alpha, under * (1 - farther))
     off_torso = (outline.torso < 0.5) & (outline.known > 0.5)  # held by a hand, or another limb
     known = (clear & ~off_torso & (person[:, 3:] > SOLID)).to(person.dtype)
     share = F.avg_pool2d(known, 2)  # at half the resolution: what is continued is smooth

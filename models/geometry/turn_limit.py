@@ -34,7 +34,7 @@ def turn_limit(heads: Sequence[HeadTransform], has_skull: Tensor | None = None) 
 
 
 def yaw_of(head: HeadTransform) -> Tensor:
-    """(B,) radians, how far heads are turned to a side, seen along their own vertical."""
+    """(B,) radians, how far heads are turned to a side, about their own vertical; positive to the image's right."""
     return torch.atan2(head.rotation[:, 2, 0], head.rotation[:, 2, 2])
 
 

@@ -107,7 +107,7 @@ def resolve(
     name: str | None = "the video",
     seed: int = 0,
     habits: HabitsAt = usual_habits,
-    yaw: float = 0.0,
+    yaw: float | None = None,
 ) -> Iterator[Resolved]:
     """The motion to draw for each motion of one driver, and the neutral that it is measured against.
 
@@ -115,8 +115,8 @@ def resolve(
     corrected by what is usual (`Habits`) in the first seconds and since. After a cut the avatar eases to where the
     neutral of the new scene has it; until somebody is seen it idles. name: of the video, for the error; None: no error.
     seed, habits: of the idle motion. yaw: of the head that is driven, radians in the camera's picture; a neutral that
-    is turned far from it is replaced by a moment that faces as it does. Raises NoDriverError after the last motion if
-    nobody was seen.
+    is turned far from it is replaced by a moment that faces as it does; None: none is. Raises NoDriverError after the
+    last motion if nobody was seen.
     """
     heads = HeadOfBody()
     presence = Presence(seed, heads)

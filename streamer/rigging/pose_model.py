@@ -8,8 +8,8 @@ import numpy as np
 
 from models.geometry.body import HEAD_JOINTS, LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER
 from streamer.rigging.canvas import Array, Box, Canvas, picture_crop
-from streamer.tracking.mediapipe_models import pose, pose_joints
-from streamer.tracking.motion import MIRRORED_JOINTS, VISIBILITY
+from streamer.tracking.mediapipe_models import pose, read_joints, unseen_beyond
+from streamer.tracking.motion import VISIBILITY
 
 POSE_SIDE = 512  # pixels of a crop on which the model runs; it takes 256 of the person
 WELL_SEEN = 0.8  # visibility of head, shoulders and hips from which a body is a person's whatever the face
@@ -32,14 +32,10 @@ def detect_joints(model: Any, canvas: Canvas, box: Box, mirrored: bool = False) 
     if shown is None:
         return None
     pixels, (x, y, half) = shown
-    found = model.process(np.ascontiguousarray(pixels[:, ::-1]) if mirrored else pixels).pose_landmarks
-    if not found:
+    joints = read_joints(model, pixels, mirrored)
+    if joints is None:
         return None
-    joints = pose_joints(found.landmark, pixels.shape)
-    if mirrored:
-        joints = joints[MIRRORED_JOINTS] * np.array([-1, 1, 1, 1], np.float32)
-    reach = np.array(pixels.shape[1::-1]) / max(pixels.shape)
-    joints[(np.abs(joints[:, :2]) > reach).any(1), VISIBILITY] = 0
+    joints = unseen_beyond(joints, pixels.shape)
     joints[:, :3] *= half
     joints[:, :2] += np.array([x, y], np.float32)
     return joints

@@ -20,12 +20,12 @@ RADIUS = 2  # pixels of a patch around its centre
 COMPONENTS = 16  # principal ones of the patches of a background, by which they are compared
 SEARCH_SIDE, COARSEST_SIDE = 128, 64  # longer side of the finest level that is searched, and at most of the coarsest
 PASSES, COARSEST_PASSES, FINEST_PASSES = 4, 24, 2  # of search and vote on a level
-MAX_STEP = 0.5  # of the longer side: patches are taken from no further
-OTHER_ROW, FARTHEST_ROW = 4.0, 0.3  # error of a patch by how far above or below it is, of the height; grows up to there
+MAX_STEP = 0.5  # of the longer side: the search proposes no patch from further
+OTHER_ROW, FARTHEST_ROW = 4.0, 0.3  # error of a patch from another row, per height; and where it stops growing
 NEAR_SHARE = 0.04  # of the longer side: the background beside the hole, whose texture counts
 TEXTURE_BLUR = 0.008  # of the longer side: standard deviation of the blur from which texture deviates
 TEXTURE, MIN_TEXTURED = 0.012, 0.01  # deviation, 0..1, and share of the background beside the hole that deviates so
-SHARPNESS = 6.0  # a patch's vote: exp(−sharpness · its error over the median error)
+MOST_ERRORS = 6.0  # medians: a patch's vote is exp(−its error over the median error), which is taken as no larger
 NEARER = 1.15  # factor by which the votes of patches grow with each pixel that they are nearer to the background
 MAX_TONE, OTHER_TONE = 0.06, 0.5  # 0..1 by how much a patch may differ in tone, and what share of that error counts
 AGREEMENT_BLUR, AGREEMENT = 3.0, (0.45, 0.7)  # pixels; share of neighbours that come from neighbours: scraps, texture
@@ -213,8 +213,8 @@ def _valid(sources: Places, inner: Mask, candidates: Places, random: np.random.G
 def _vote(filled: Array, picture: Array, matches: _Matches, away: Array) -> None:
     """Sets the hole's pixels to the weighted mean of what the patches over them say."""
     height, width = matches.number.shape
-    sharpness = SHARPNESS / max(float(np.median(matches.errors)), 1e-6)
-    weights = np.exp(-np.minimum(sharpness * matches.errors / SHARPNESS, SHARPNESS)) * NEARER ** -np.minimum(away, 60)
+    errors = matches.errors / max(float(np.median(matches.errors)), 1e-6)
+    weights = np.exp(-np.minimum(errors, MOST_ERRORS)) * NEARER ** -np.minimum(away, 60)
     total, sums = np.zeros((len(away), 1), np.float32), np.zeros((len(away), 3), np.float32)
     for row in range(-RADIUS, RADIUS + 1):
         for column in range(-RADIUS, RADIUS + 1):

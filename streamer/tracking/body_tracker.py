@@ -14,7 +14,7 @@ from streamer.runtime.priority import BODY_TRACKER_NICENESS, lower_priority
 from streamer.tracking.body_looks import BodyLooks
 from streamer.tracking.hand_tracker import HandTracker
 from streamer.tracking.limb_gate import LimbGate
-from streamer.tracking.mediapipe_models import pose, pose_joints
+from streamer.tracking.mediapipe_models import pose, read_joints
 from streamer.tracking.motion import MIN_VISIBILITY, VISIBILITY, Array
 from streamer.tracking.people import Place
 
@@ -61,7 +61,7 @@ class BodyTracker:
         look at the body several times (`body_looks.py`).
         """
         began = time.perf_counter()
-        found = self._track_body(rgb)
+        found = read_joints(self._pose, rgb)
         if found is not None and face is not None and not _has_head_at(found, face):
             self._pose.reset()
             found = None
@@ -73,12 +73,6 @@ class BodyTracker:
         if hands and body is not None:
             hand_points = self._hands.track(rgb, body)
         return BodyMeasurement(captured, body, hand_points, (time.perf_counter() - began) * 1e3)
-
-    def _track_body(self, rgb: Image) -> Array | None:
-        found = self._pose.process(rgb).pose_landmarks
-        if found is None:
-            return None
-        return pose_joints(found.landmark, rgb.shape)
 
 
 class BodyTrackerThread:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, groupby
 
 from streamer.options import NeutralKind
@@ -28,14 +28,14 @@ class ClipScene:
 
 
 def clip_scenes(
-    motions: Iterable[Motion], kind: NeutralKind, heads: HeadOfBody, yaw: float = 0.0
+    motions: Iterable[Motion], kind: NeutralKind, heads: HeadOfBody, yaw: float | None = None
 ) -> Iterator[ClipScene]:
     """The scenes of a clip, in order; where nobody is seen for longer, as many as hold SEARCHED_S seconds each.
 
     kind: of the first neutral, "first" for the first face or body, "auto" for the face that `Calibration` finds; that
     of any later scene is found in the second way. heads: learns from what is foreseen. yaw: of the head that is driven,
-    radians; a neutral that is turned far from it is replaced by what faces as it does, see `neutral_facing`. At most
-    SEARCHED_S and LOOKAHEAD_S seconds of motions are held back.
+    radians; a neutral that is turned far from it is replaced by what faces as it does, see `neutral_facing`; None:
+    none is. At most SEARCHED_S and LOOKAHEAD_S seconds of motions are held back.
     """
     for _, group in groupby(motions, key=lambda motion: motion.scene):
         for scene in _with_neutrals(group, kind, heads, yaw):
@@ -43,7 +43,9 @@ def clip_scenes(
             kind = kind if scene.neutral is None else "auto"
 
 
-def _with_neutrals(motions: Iterator[Motion], kind: NeutralKind, heads: HeadOfBody, yaw: float) -> Iterator[ClipScene]:
+def _with_neutrals(
+    motions: Iterator[Motion], kind: NeutralKind, heads: HeadOfBody, yaw: float | None
+) -> Iterator[ClipScene]:
     """The motions of one scene: those before somebody is seen, in parts of SEARCHED_S seconds, and all others."""
     while True:
         consumed: list[Motion] = []
@@ -54,11 +56,17 @@ def _with_neutrals(motions: Iterator[Motion], kind: NeutralKind, heads: HeadOfBo
             consumed.extend(look_ahead(motions, found.captured + LOOKAHEAD_S))
         heads.learn(consumed)
         neutral = found if kind == "auto" and found is not None else first_neutral(consumed, found, heads)
-        if neutral is not None:
-            neutral = neutral_facing(neutral, [heads.place(motion, neutral) for motion in consumed], yaw)
+        if neutral is not None and yaw is not None:
+            neutral = neutral_facing(neutral, with_faces(consumed, neutral, heads), yaw)
         habits = Habits()
         habits.foresee(consumed)
         yield ClipScene(iter(consumed) if neutral is None else chain(consumed, motions), neutral, habits)
+
+
+def with_faces(motions: Iterable[Motion], neutral: Motion, heads: HeadOfBody) -> Iterator[Motion]:
+    """The motions, with the neutral's face and the light on it where only a body shows the head."""
+    for motion in motions:
+        yield motion if motion.face is not None else replace(heads.place(motion, neutral), shade=neutral.shade)
 
 
 def look_ahead(motions: Iterator[Motion], until: float) -> Iterator[Motion]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from streamer.frames import Image
 from streamer.runtime.bare_packages import bare_packages
 
 os.environ.setdefault("GLOG_minloglevel", "3")  # read by MediaPipe's C++ code when it is loaded
@@ -28,9 +29,18 @@ with bare_packages("mediapipe", ("python.solutions",), stay=True):
     from mediapipe.python import solution_base
     from mediapipe.python.solutions import face_detection, face_mesh, hands, pose, selfie_segmentation
 
-from streamer.tracking.motion import Array
+from streamer.tracking.motion import VISIBILITY, Array, mirrored_joints
 
-__all__ = ["camera_units", "face_detection", "face_mesh", "hands", "pose", "pose_joints", "selfie_segmentation"]
+__all__ = [
+    "camera_units",
+    "face_detection",
+    "face_mesh",
+    "hands",
+    "pose",
+    "read_joints",
+    "selfie_segmentation",
+    "unseen_beyond",
+]
 
 logging.getLogger("absl").setLevel(logging.ERROR)
 
@@ -47,7 +57,20 @@ def camera_units(landmarks: Any, shape: tuple[int, ...]) -> Array:
     return points * (np.array([width, height, width], np.float32) * 2 / max(width, height))
 
 
-def pose_joints(landmarks: Any, shape: tuple[int, ...]) -> Array:
-    """The 33 landmarks of MediaPipe's pose in an image of `shape` (H, W, …) → (33, 4) camera units and visibility."""
-    visibility = np.array([[point.visibility] for point in landmarks], np.float32)
-    return np.concatenate([camera_units(landmarks, shape), visibility], axis=1)
+def read_joints(model: Any, pixels: Image, mirrored: bool = False) -> Array | None:
+    """The 33 landmarks that a pose model finds in an image (H, W, 3), or in its mirror image: (33, 4) camera units of
+    the image itself and visibility; None without a person.
+    """
+    found = model.process(np.ascontiguousarray(pixels[:, ::-1]) if mirrored else pixels).pose_landmarks
+    if not found:
+        return None
+    visibility = np.array([[point.visibility] for point in found.landmark], np.float32)
+    joints = np.concatenate([camera_units(found.landmark, pixels.shape), visibility], axis=1)
+    return mirrored_joints(joints) if mirrored else joints
+
+
+def unseen_beyond(joints: Array, shape: tuple[int, ...]) -> Array:
+    """Joints (33, 4), camera units of an image of `shape` (H, W, …), those beyond it with visibility 0."""
+    reach = np.array(shape[1::-1]) / max(shape)
+    is_beyond = (np.abs(joints[:, :2]) > reach).any(1, keepdims=True)
+    return np.concatenate([joints[:, :VISIBILITY], np.where(is_beyond, 0, joints[:, VISIBILITY:])], axis=1)

@@ -19,10 +19,16 @@ CONFIDENCE = 3  # column of `Motion.hands` and `Motion.torso`
 KEYFRAME = 2  # column of `Motion.torso`, after x, y
 
 _FLIP_X = np.array([-1, 1, 1], np.float32)
+_FLIP_JOINTS = np.array([-1, 1, 1, 1], np.float32)
 # Index of each landmark's mirror image. The canonical face is symmetric, the numbering of its landmarks is not.
 MIRRORED_LANDMARKS = np.linalg.norm(CANONICAL[:, None] - CANONICAL[None] * _FLIP_X, axis=-1).argmin(axis=1)
 # The same of MediaPipe's joints: nose, left eye and right eye (three each), then pairs of left (odd) and right (even).
 MIRRORED_JOINTS = np.array([0, 4, 5, 6, 1, 2, 3, *(joint + (1 if joint % 2 else -1) for joint in range(7, 33))])
+
+
+def mirrored_joints(joints: Array) -> Array:
+    """Joints (33, 4) of a person's mirror image: x, y, z in any units around the middle, and visibility."""
+    return joints[MIRRORED_JOINTS] * _FLIP_JOINTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +81,13 @@ class Motion:
 
     def mirrored(self) -> Motion:
         """The motion of the driver's mirror image."""
-        flip = np.append(_FLIP_X, np.float32(1))
         return replace(
             self,
             face=None if self.face is None else self.face[MIRRORED_LANDMARKS] * _FLIP_X,
-            body=None if self.body is None else self.body[MIRRORED_JOINTS] * flip,
-            hands=self.hands[::-1] * flip,
+            body=None if self.body is None else mirrored_joints(self.body),
+            hands=self.hands[::-1] * _FLIP_JOINTS,
             head=self.head * np.outer(_FLIP_X, _FLIP_X),
-            torso=self.torso[::-1] * flip,
+            torso=self.torso[::-1] * _FLIP_JOINTS,
             shade=self.shade[:, ::-1],
             mouth=self.mouth[:, ::-1],
             lids=self.lids[::-1],

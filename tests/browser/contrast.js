@@ -76,9 +76,9 @@
 
   /** Shows, with an example as their text, the elements that are hidden before the start. */
   function showHiddenElements() {
-    const ids = ['hint', 'recording', 'self', 'notice', 'notice-action', 'picture-notes', 'colour-field', 'transparent-note'];
+    const ids = ['hint', 'recording', 'self', 'notice', 'notice-action', 'picture-notes', 'colour-field', 'transparent-note', 'slow-words'];
     ids.forEach((id) => { document.getElementById(id).hidden = false; });
-    for (const id of ['hint-text', 'notice-text', 'notice-action', 'picture-stage', 'picture-notes']) {
+    for (const id of ['hint-text', 'notice-text', 'notice-action', 'picture-stage', 'picture-notes', 'slow-words']) {
       document.getElementById(id).textContent = 'An example of a sentence';
     }
   }

@@ -98,7 +98,7 @@ def test_text_has_enough_contrast_before_the_start(open_page: OpenPage, stub: Ka
     page.evaluate(CONTRAST_JS)
     assert low_contrasts(page, "body > header, main") == []
     page.evaluate("() => contrast.showHiddenElements()")
-    assert low_contrasts(page, ".notice, .hint, .self, .recording, .panel") == []
+    assert low_contrasts(page, ".notice, .hint, .self, .recording, .panel, .slow-words") == []
     page.evaluate(DRAG_JS)
     assert low_contrasts(page, ".drop") == []
     page.evaluate("() => document.getElementById('shortcuts').showModal()")

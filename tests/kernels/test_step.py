@@ -60,7 +60,7 @@ def test_triton_step_equals_torch(network: CausalDiT, device: str, monkeypatch: 
 
     for name in ("ring", "modulate"):
         monkeypatch.setattr(f"kernels.{name}.triton_kernel.launching", launching)
-    if device == "cpu":  # two blocks of queries, each with two of keys: `INTERPRETED_BLOCKS`
+    if device == "cpu":  # two blocks of queries, each with two of keys: larger than on a GPU, for the interpreter
         monkeypatch.setattr("kernels.ring.triton_kernel._blocks", lambda *_: (128, 128))
     network = network.to(device)
     edits, caches = [], []

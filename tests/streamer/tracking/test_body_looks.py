@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.geometry.body import LEFT_ELBOW, LEFT_WRIST, RIGHT_ELBOW, RIGHT_WRIST
+from models.geometry.body import LEFT_ELBOW, LEFT_WRIST, RIGHT_WRIST, SHOULDERS
 from streamer.tracking import body_looks
 from streamer.tracking.body_looks import CROP_PERIOD_S, BodyLooks, crop_around_body
 from streamer.tracking.image_points import to_camera_units, to_pixels
@@ -38,13 +38,18 @@ class Models:
         self.mirrored: Array | None = driver()
         self.crops: tuple[Array | None, Array | None] = driver(), driver()
         self.body = driver()
-        self.resets = self.looks = 0
+        self.resets = self.looks = self.closed = 0
 
     def make(self, static_image_mode: bool = False, **_: Any) -> Any:
-        return SimpleNamespace(process=self.crop if static_image_mode else self.mirror, reset=self.reset, close=list)
+        return SimpleNamespace(
+            process=self.crop if static_image_mode else self.mirror, reset=self.reset, close=self.close
+        )
 
     def reset(self) -> None:
         self.resets += 1
+
+    def close(self) -> None:
+        self.closed += 1
 
     def mirror(self, rgb: Array) -> Any:
         return self._answer(None if self.mirrored is None else (self.mirrored * FLIP)[MIRRORED_JOINTS], rgb.shape)
@@ -133,4 +138,34 @@ def test_a_crop_is_around_the_person_or_around_the_trunk_of_one_who_fills_the_fr
     assert columns.start < x.min() and x.max() < columns.stop
     assert rows.start <= y.min() and y.max() < rows.stop
     wide = moved(moved(driver(), 0.9, [LEFT_WRIST]), -0.9, [RIGHT_WRIST])
-    assert crop_around_body(FRAME, moved(wide, -0.8, [RIGHT_ELBOW]))[1].stop - columns.start < 640
+    upper = crop_around_body(FRAME, wide)[1]
+    assert upper.stop - upper.start < 400
+    assert upper.start < x[SHOULDERS].min() and x[SHOULDERS].max() < upper.stop
+
+
+@pytest.mark.parametrize("shape", [(1, 64, 3), (64, 1, 3), (2, 2, 3)])
+def test_the_smallest_frames_have_a_crop(shape: tuple[int, int, int]) -> None:
+    rows, columns = crop_around_body(np.zeros(shape, np.uint8), np.zeros((33, 4), np.float32))
+    assert np.zeros(shape)[rows, columns].size > 0
+
+
+def test_a_mirror_image_that_is_lost_for_a_frame_leaves_no_jump(models: Models) -> None:
+    models.mirrored, models.crops = moved(driver(), 0.02), (None, None)
+    looks = BodyLooks()
+    before = looks.correct(FRAME, driver(), 0.0)
+    assert before[LEFT_ELBOW, 0] - driver()[LEFT_ELBOW, 0] == pytest.approx(0.01, abs=1e-3)
+    models.mirrored = None
+    np.testing.assert_allclose(looks.correct(FRAME, driver(), 0.04), before, atol=1e-6)
+
+
+def test_what_crops_told_stays_while_they_see_nobody(models: Models) -> None:
+    models.crops = (moved(driver(), 0.02),) * 2
+    looks = BodyLooks()
+    before = looks.correct(FRAME, driver(), 0.0)
+    models.crops = (None, None)
+    np.testing.assert_allclose(looks.correct(FRAME, driver(), 2 * CROP_PERIOD_S), before, atol=1e-6)
+
+
+def test_both_models_are_released(models: Models) -> None:
+    BodyLooks().close()
+    assert models.closed == 2

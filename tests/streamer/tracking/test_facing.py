@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from streamer.tracking.clip_scenes import clip_scenes
@@ -52,10 +53,22 @@ def test_a_neutral_with_a_body_is_replaced_by_one_with_a_body():
     assert neutral_facing(motions[0], motions, 0) is motions[1]
 
 
+def test_a_head_that_is_nowhere_is_no_neutral():
+    lost = replace(person(STEP), head=np.full((3, 3), np.nan, np.float32))
+    motions = [*turning(PROFILE), lost, *turning(0.0)]
+    assert neutral_facing(motions[0], motions, 0) is motions[2]
+    assert neutral_facing(motions[0], motions[:2], 0) is motions[0]
+
+
+def test_without_a_yaw_the_first_neutral_stays():
+    [scene] = clip_scenes(turning(*[PROFILE] * 10, *[0.0] * 20), "first", HeadOfBody())
+    assert yaw_of(scene.neutral) == pytest.approx(PROFILE, abs=0.01)
+
+
 @pytest.mark.parametrize("kind", ["first", "auto"])
 def test_each_scene_of_a_clip_has_a_neutral_that_faces_the_camera(kind):
     here = turning(*[PROFILE] * 40, *[0.0] * 20)
     there = [replace(each, scene=1, captured=each.captured + 5) for each in turning(*[-PROFILE] * 40, *[0.0] * 20)]
-    for scene in clip_scenes(here + there, kind, HeadOfBody()):
+    for scene in clip_scenes(here + there, kind, HeadOfBody(), 0.0):
         assert len(list(scene.motions)) == 60
         assert math.degrees(yaw_of(scene.neutral)) == pytest.approx(0, abs=1)

@@ -8,6 +8,8 @@ import pytest
 
 from models.geometry.body import NOSE, RIGHT_EAR
 from models.geometry.topology import LOWER_LIP_INNER, UPPER_LIP_INNER
+from streamer.tracking.clip_scenes import clip_scenes
+from streamer.tracking.facing import yaw_of
 from streamer.tracking.head_guess import EAR_BEHIND_EDGE, HEAD_LANDMARKS
 from streamer.tracking.head_of_body import HANDOVER_S, Handover, HeadOfBody, first_neutral, sees_head
 from streamer.tracking.head_pose import head_pose, rotation_vector
@@ -159,3 +161,11 @@ def test_head_does_not_jump_where_its_source_changes_while_a_body_eases_in():
     shown = [presence.resolve(motion, base, i * STEP) for i, motion in enumerate(script)]
     places = np.array([head_pose(motion.face).shift[0] for motion in shown])
     assert np.abs(places - 0.8).max() < 0.2
+
+
+def test_a_neutral_of_a_film_whose_face_is_not_found_keeps_the_light_of_the_one_that_was():
+    lit = [replace(seen(i * STEP), shade=np.ones_like(nobody().shade)) for i in range(5)]
+    away = [without_face(seen(i * STEP, turn=(0, 1.2, 0))) for i in range(5, 25)]
+    [scene] = clip_scenes([*lit, *away], "first", HeadOfBody(), -1.2)
+    assert yaw_of(scene.neutral) == pytest.approx(-1.2, abs=0.1)
+    assert scene.neutral.shade.min() == 1
