@@ -150,14 +150,18 @@ def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends:
     hung = around_loose(held, core) | (on_legs & inside & under_nearer(held, nearness))
     shape = scatter_rows(shape, LEG_PIECES, hips(drawn, shape, visible))
     covered = torch.maximum(shape, hung.to(s.dtype)) * smoothstep(*CAP_FADE, s)
-    near_hem = dilate(clothes[:, None].to(s.dtype), max(1, size // HEM_RIM_DIVISOR)) > 0.5
-    visible &= ~(on_legs & near_hem)  # colours of both
+    visible &= ~(on_legs & near(clothes, max(1, size // HEM_RIM_DIVISOR)))  # colours of both
     kept = const_floats(piece_kept(pieces), s.device)[:, None, None]
     taken = held & (s > kept) & ~on_seat
     if pieces > LIMB_PIECES:  # on clothes a rim of the hand would stay behind
         taken |= fingers & inside & (distance < FINGER_RIM) & ~on_head
     taken = taken.any(1, keepdim=True).to(s.dtype)
     return Claim(covered, visible.to(s.dtype), taken, ends)
+
+
+def near(area: Tensor, radius: int) -> Tensor:
+    """(B, 1, S, S) bool, what lies within so many pixels of an area (B, S, S), bool."""
+    return dilate(area[:, None].to(torch.float32), radius) > 0.5
 
 
 def around_loose(held: Tensor, core: Tensor) -> Tensor:

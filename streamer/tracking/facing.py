@@ -1,5 +1,5 @@
-"""A neutral that faces as the picture does: measured against one that faces elsewhere, a character turns away from where
-the picture looks as soon as the driver turns there.
+"""A neutral that faces as the picture does: measured against one that faces elsewhere, a character turns away from
+where the picture looks as soon as the driver turns there.
 """
 
 from __future__ import annotations
