@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from models.geometry import openings, topology
+from models.geometry import openings, topology, turn_limit
 from models.geometry.openings import EYES
-from streamer.tracking import eyelids, head_pose
+from streamer.tracking import eyelids, facing, head_pose
+from streamer.tracking.motion import Motion
 from tests.support.drivers import driver, lids_at, rotation_of
 
 
@@ -27,6 +28,14 @@ def test_head_transform_of_one_face_equals_that_of_a_batch() -> None:
     one = head_pose.HeadTransform(0.3, rotation[0].numpy(), shift[0].numpy())
     np.testing.assert_allclose(one.apply(points[0].numpy()), batch.apply(points)[0].numpy(), atol=1e-6)
     np.testing.assert_allclose(one.inverse(points[0].numpy()), batch.inverse(points)[0].numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("yaw", [-0.9, 0.4])
+def test_yaw_of_a_motion_equals_that_of_a_rig(yaw: float) -> None:
+    face = driver(0.21, rotation_of(yaw, 0.0), (0.1, -0.2, 0.05), lids_at(0.3)).face
+    of_rig = float(turn_limit.yaw_of(topology.head_pose(face))[0])
+    assert facing.yaw_of(Motion.still(face[0].numpy())) == pytest.approx(of_rig, abs=1e-3)
+    assert abs(of_rig) == pytest.approx(abs(yaw), abs=1e-3)
 
 
 @pytest.mark.parametrize(("ring", "share"), [(EYES[0][0], 0.5), (EYES[1][0], 0.5), (EYES[0][0], 1.4)])

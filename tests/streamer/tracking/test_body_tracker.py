@@ -24,7 +24,7 @@ def looks(monkeypatch):
     done = []
     body = np.ones((33, 4), np.float32)
     monkeypatch.setattr("streamer.tracking.body_tracker.pose", SimpleNamespace(Pose=lambda **_: MagicMock()))
-    monkeypatch.setattr(BodyTracker, "_track_body", lambda self, rgb: done.append("body") or body)
+    monkeypatch.setattr("streamer.tracking.body_tracker.read_joints", lambda model, rgb: done.append("body") or body)
 
     class Hands:
         def track(self, rgb, body):
