@@ -10,7 +10,15 @@ from torch.nn import functional as F
 
 from kernels.mesh import Bucket, draw_mesh
 from kernels.tiles import draw_tiles
-from models.geometry.body import LEFT_HIP, LEFT_SHOULDER, RIGHT_HIP, RIGHT_SHOULDER, shoulder_width
+from models.geometry.body import (
+    LEFT_HIP,
+    LEFT_KNEE,
+    LEFT_SHOULDER,
+    RIGHT_HIP,
+    RIGHT_KNEE,
+    RIGHT_SHOULDER,
+    shoulder_width,
+)
 from models.geometry.constants import gather_rows, scatter_rows
 from models.geometry.grid import smoothstep, to_box
 from models.geometry.hand import KNUCKLES, palm_of, palm_widths, pick
@@ -44,6 +52,9 @@ PALM_BEGINS = (1.7, 2.2)  # s over which an arm goes over into its palm, which n
 WRIST, SEAM = 2.0, 0.12  # s at which a palm that is turned over begins, and around it of its seam
 FINGER_LAYERS = 1e-3  # canvas units of z between which the fingers of a hand lie
 CLEARLY_BEHIND = 0.4  # lengths of the palm by which a finger is behind it
+THIGHS = (4, 6)  # pieces: left, right
+CROTCH_FADE = (0.1, 0.7)  # s over which thighs that are wider at the hips get their own width again
+CROTCH_OVERLAP, MOST_WIDER = 1.1, 3.0  # of the way to the middle between the hips; and of a thigh's own half width
 
 
 class MovedLimbs(NamedTuple):
@@ -77,6 +88,7 @@ def move_limbs(
     """
     polylines = moved_polylines(limbs.polylines[:, :LIMBS], rest, body, body if torso is None else torso)
     across, on_tile = limbs.across * growth[:, None, None], limbs.on_tile
+    across = close_crotch(across, inwards(rest) * growth[:, None], inwards(body if torso is None else torso))
     depth, width = body[..., 2], shoulder_width(rest)
     distance, behind = piece_depth(depth), piece_behind(depth, width)
     before = torch.where(upper_pieces(rest.device), BEFORE_BODY, BEFORE_ALL)
@@ -106,6 +118,29 @@ def draw_limbs(limbs: Limbs, moved: MovedLimbs, size: int) -> Tensor:
     (B, 3, 4, size, size), premultiplied colours and alpha. limbs: those pieces, and perhaps more; tiles of any size.
     """
     return draw_tiles(limbs.tiles, moved.maps, moved.boxes, moved.order.long(), moved.slot.long(), size)
+
+
+def close_crotch(across: Tensor, before: Tensor, now: Tensor) -> Tensor:
+    """Where the vertices of all pieces lie across (B, K, V), with thighs that still meet between hips which have moved
+    apart, as those of somebody who was seen from the side do when they turn to the camera.
+
+    before, now (B, 2): d of the middle between the hips on the left and on the right thigh, from `inwards`.
+    """
+    s = ribbon_rows(LIMB_PIECES, across.device)[THIGHS[0]].repeat_interleave(COLUMNS)
+    d = gather_rows(across, THIGHS)
+    is_inner = d * now[..., None] > 0
+    own = (d.abs() * (is_inner & (s.abs() < CROTCH_FADE[0]))).amax(-1) / LOOSE
+    wanted, known = CROTCH_OVERLAP * now.abs(), torch.maximum(own, CROTCH_OVERLAP * before.abs())
+    wider = (wanted / known.clamp_min(1e-4)).clamp(1, MOST_WIDER)[..., None]
+    wider = torch.lerp(wider, torch.ones_like(wider), smoothstep(*CROTCH_FADE, s))
+    return scatter_rows(across, THIGHS, torch.where(is_inner, d * wider, d))
+
+
+def inwards(body: Tensor) -> Tensor:
+    """(B, 2) d of the middle between the hips of joints (B, 33, ≥2) on the left and on the right thigh."""
+    hips, knees = (gather_rows(body, pair)[..., :2] for pair in ((LEFT_HIP, RIGHT_HIP), (LEFT_KNEE, RIGHT_KNEE)))
+    way, middle = F.normalize(knees - hips, dim=-1, eps=1e-6), hips.mean(1, keepdim=True) - hips
+    return way[..., 0] * middle[..., 1] - way[..., 1] * middle[..., 0]
 
 
 def turn_over(across: Tensor, on_tile: Tensor, side: Tensor) -> tuple[Tensor, Tensor]:

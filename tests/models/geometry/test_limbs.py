@@ -9,17 +9,29 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.compositor import compose
-from models.geometry.body import LEFT_ELBOW, LEFT_INDEX, LEFT_PINKY, LEFT_SHOULDER, LEFT_WRIST, RIGHT_WRIST
+from models.geometry.body import (
+    LEFT_ELBOW,
+    LEFT_HIP,
+    LEFT_INDEX,
+    LEFT_KNEE,
+    LEFT_PINKY,
+    LEFT_SHOULDER,
+    LEFT_WRIST,
+    RIGHT_HIP,
+    RIGHT_KNEE,
+    RIGHT_WRIST,
+)
 from models.geometry.grid import unit_grid
 from models.geometry.guidance import make_guidance
 from models.geometry.inpaint import dilate
-from models.geometry.limb_curve import LIMB_PIECES
-from models.geometry.limb_motion import BEFORE_ALL, BEHIND_BODY, move_limbs
+from models.geometry.limb_curve import LIMB_PIECES, PIECES
+from models.geometry.limb_motion import BEFORE_ALL, BEHIND_BODY, THIGHS, close_crotch, inwards, move_limbs
 from models.geometry.limbs import first_pieces, hand_colours
 from models.geometry.resized_rig import resized_rig
 from models.geometry.retarget import Pose, rest_pose
+from models.geometry.ribbons import COLUMNS, LOOSE, ROWS, ribbon_rows
 from models.geometry.rig import Rig
-from tests.support.bodies import ARM, LEG, TORSO, WALL, drawn_figure, figure_joints, outlines
+from tests.support.bodies import ARM, LEG, RADIUS, TORSO, WALL, drawn_figure, figure_joints, outlines
 from tests.support.faces import drawn_face
 
 LEFT_ARM = (LEFT_SHOULDER, LEFT_ELBOW, LEFT_WRIST, LEFT_PINKY, LEFT_INDEX)
@@ -157,6 +169,21 @@ def test_an_arm_behind_the_back_is_drawn_behind_the_torso(figure: Rig) -> None:
         ]
         == BEHIND_BODY
     )
+
+
+@pytest.mark.parametrize("apart", [1.0, 2.5])
+def test_thighs_grow_inwards_as_hips_move_apart(figure: Rig, apart: float) -> None:
+    turned = figure.body.clone()
+    turned[:, [LEFT_HIP, RIGHT_HIP, LEFT_KNEE, RIGHT_KNEE], 0] *= apart
+    across = close_crotch(figure.limbs.across, inwards(figure.body), inwards(turned))
+    changed = (across != figure.limbs.across).view(PIECES, ROWS, COLUMNS)
+    assert changed.any((1, 2)).nonzero().flatten().tolist() == ([] if apart == 1 else list(THIGHS))
+    rows = ribbon_rows(PIECES, torch.device("cpu"))[THIGHS[0]]
+    assert not changed[:, -1].any()  # at the knee they are as wide as before
+    for thigh, inner in zip(THIGHS, inwards(turned)[0].sign(), strict=True):
+        d = across[0, thigh].view(ROWS, COLUMNS)[rows.abs().argmin()] * inner
+        assert (d.amax() / LOOSE).item() == pytest.approx(apart * RADIUS, rel=0.02)
+        assert (-d.amin() / LOOSE).item() == pytest.approx(RADIUS, rel=0.02)
 
 
 def test_legs_go_on_behind_the_torso(figure: Rig) -> None:
