@@ -58,7 +58,7 @@ def find_hem(person: Tensor, drawn: Tensor, rest: Tensor, body: Tensor, shown: T
     pieces the pictures show; people without legs have no hem. arms (B, S, S), bool: pixels of arms, which may be before
     it.
     """
-    has_legs = (gather_rows(shown, LEG_PIECES) > 0.5).any(1)[:, None, None]
+    has_legs = shows_legs(shown)[:, None, None]
     if not bool(has_legs.any()):
         return no_hem(len(body), person.shape[-1], body.device)
     size, axis = person.shape[-1], spine(body)
@@ -86,6 +86,11 @@ def find_hem(person: Tensor, drawn: Tensor, rest: Tensor, body: Tensor, shown: T
     below, beside = around_hips(body, size)
     seat = (below < CROTCH * (1 - beside)) & (below > -CROTCH) & (beside < 1)
     return Hem(clothes, seat & has_legs)
+
+
+def shows_legs(shown: Tensor) -> Tensor:
+    """(B,) bool, whether pictures show any piece of a leg. shown (B, K): see `Outlines`."""
+    return (gather_rows(shown, LEG_PIECES) > 0.5).any(1)
 
 
 def along_spine(axis: Axis, points: Tensor) -> Tensor:

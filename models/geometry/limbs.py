@@ -187,7 +187,7 @@ def build_limbs(
     farther = farther.amax(1, keepdim=True)
     # What turns with the torso below it are the legs as well.
     whole = torso_rows(person[:, 3:], claim.taken * on_arms.amax(1, keepdim=True), farther, body)
-    strays = find_strays(person[:, 3:], claim.taken, body)
+    strays = find_strays(person[:, 3:], claim.taken, shown, body)
     rows = torso_rows(person[:, 3:], claim.taken, farther, body)
     behind = behind_limbs(person * ~strays, claim.taken, farther, rows, body)
     # What the picture shows of legs has nothing of the torso before it.

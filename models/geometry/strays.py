@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from models.geometry.hem import around_hips
+from models.geometry.hem import around_hips, shows_legs
 from models.geometry.inpaint import blur, dilate, opened
 
 SHOWN = 0.02  # alpha from which something is there
@@ -19,13 +19,16 @@ RIM = 2  # pixels around it in which what covers the floor is its edge
 THIN_DIVISOR = 170  # of the canvas's side: half the width up to which it is a heel's or a toe's edge, which is dropped
 
 
-def find_strays(alpha: Tensor, taken: Tensor, body: Tensor) -> Tensor:
-    """(B, 1, S, S) bool, what of people below their knees is joined neither to a limb nor to the body.
+def find_strays(alpha: Tensor, taken: Tensor, shown: Tensor, body: Tensor) -> Tensor:
+    """(B, 1, S, S) bool, what of people below their knees is joined neither to a limb nor to the body; nothing of those
+    whose legs are no layers.
 
-    alpha (B, 1, S, S): of the people. taken (B, 1, S, S): 0 or 1, what is on their limbs. body (B, 33, 4): joints.
+    alpha (B, 1, S, S): of the people. taken (B, 1, S, S): 0 or 1, what is on their limbs. shown (B, K): see `Outlines`.
+    body (B, 33, 4): joints.
     """
     below = around_hips(body, alpha.shape[-1])[0][:, None]
-    rest = ((alpha > SHOWN) & (taken < 0.5)).to(alpha.dtype)
+    rest = (alpha > SHOWN) & (taken < 0.5) & shows_legs(shown)[:, None, None, None]
+    rest = rest.to(alpha.dtype)
     joined = rest * (below < BELOW)
     for _ in range(alpha.shape[-1]):
         grown = dilate(joined, 1) * rest

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from models.geometry.grid import unit_grid
+from models.geometry.limb_curve import LEG_PIECES, LIMB_PIECES
 from models.geometry.strays import find_strays, with_strays
 from tests.support.bodies import figure_joints
 
@@ -14,14 +15,22 @@ SHADOW = (X > 0.2) & (X < 0.4) & (Y > 0.8) & (Y < 0.88)
 DRESS = (X.abs() < 0.4) & (Y > -0.4) & (Y < 0.88)
 
 
-def strays(shown: Tensor, taken: Tensor) -> Tensor:
-    """(S, S) bool, of the figure whose person is shown (S, S) and whose limbs take (S, S), bool both."""
-    return find_strays(shown[None, None].float(), taken[None, None].float(), figure_joints())[0, 0]
+def strays(shown: Tensor, taken: Tensor, legs: float = 1.0) -> Tensor:
+    """(S, S) bool, of the figure whose person is shown (S, S) and whose limbs take (S, S), both bool. legs: 1 if they
+    are layers.
+    """
+    pieces = torch.ones(1, LIMB_PIECES)
+    pieces[:, LEG_PIECES] = legs
+    return find_strays(shown[None, None].float(), taken[None, None].float(), pieces, figure_joints())[0, 0]
 
 
 def test_what_touches_neither_limb_nor_body_is_none_of_the_person() -> None:
     body, leg = DRESS & (Y < 0.2), (X.abs() < 0.15) & (Y >= 0.2) & (Y < 0.85)
     assert torch.equal(strays(body | leg | SHADOW, leg), SHADOW)
+
+
+def test_people_whose_legs_are_no_layers_keep_all() -> None:
+    assert not strays(SHADOW, torch.zeros_like(DRESS), legs=0.0).any()
 
 
 def test_a_dress_down_to_the_floor_is_the_bodys() -> None:
