@@ -28,7 +28,8 @@ from benchmarks.streaming.webrtc_client import WebRtcClient
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 120.0
-INTERRUPT = signal.SIGINT if sys.platform != "win32" else signal.CTRL_BREAK_EVENT  # what Ctrl-C sends
+# By which each system asks a program to end.
+ENDS = [signal.SIGINT, signal.SIGTERM] if sys.platform != "win32" else [signal.CTRL_BREAK_EVENT]
 needs_sigterm = pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM asks a program to end here")
 needs_sigstop = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no signal stops a process here")
 
@@ -137,7 +138,8 @@ def test_wrong_settings(tmp_path: Path) -> None:
     assert done.returncode == 2 and done.stderr.endswith("unrecognized arguments: --prot 1\n")
 
 
-def test_it_serves_and_stops_when_it_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ENDS)
+def test_it_serves_and_stops_when_it_is_told(tmp_path: Path, end: signal.Signals) -> None:
     """A picture's path in other letters and with spaces, told where the encoding lacks them, without a home folder."""
     path = tmp_path / "鏡 und Spiegel" / "Bild é.png"
     path.parent.mkdir()
@@ -149,7 +151,7 @@ def test_it_serves_and_stops_when_it_is_told(tmp_path: Path) -> None:
         url = line.split()[line.split().index("open") + 1]
         with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
             assert answer.status == 200
-        process.send_signal(INTERRUPT)
+        process.send_signal(end)
         assert process.wait(PATIENCE) == 0
         assert process.stderr is not None and process.stderr.read() == ""
 

@@ -60,6 +60,12 @@ def crop(maps: Tensor, box: Tensor, size: int) -> Tensor:
     return F.grid_sample(maps, box_grid(box, size), "bilinear", "border", False)
 
 
+def from_box(maps: Tensor, box: Tensor, size: int) -> Tensor:
+    """Maps (B, C, H, W) of boxes (B, 3) on the canvas: (B, C, size, size), 0 beyond the boxes."""
+    places = to_box(unit_grid(size, box.device).flatten(1, 2).expand(len(box), -1, -1), box)
+    return F.grid_sample(maps, places.view(-1, size, size, 2), "bilinear", "zeros", False)
+
+
 def area_ratio(flow: Tensor, box: Tensor) -> Tensor:
     """Area in the picture over area in the frame, (B, 1, G, G), by a backward flow (B, 2, G, G) on boxes (B, 3).
 

@@ -16,8 +16,8 @@ from torch.nn import functional as F
 
 from models.geometry.body import HIPS, LEFT_KNEE, RIGHT_KNEE
 from models.geometry.constants import gather_rows
-from models.geometry.grid import box_grid, to_box, unit_grid
-from models.geometry.inpaint import blur, dilate
+from models.geometry.grid import box_grid, from_box, unit_grid
+from models.geometry.inpaint import blur, dilate, grown_within
 from models.geometry.limb_curve import FIRST_JOINTS, LEG_PIECES
 from models.geometry.limb_parts import ON_PERSON, tell_apart
 from models.geometry.ribbons import bounding_boxes
@@ -45,12 +45,6 @@ class Hem(NamedTuple):
     seat: Tensor
 
 
-def no_hem(count: int, size: int, device: torch.device) -> Hem:
-    """Of pictures without legs that move on their own."""
-    nowhere = torch.zeros(count, size, size, dtype=torch.bool, device=device)
-    return Hem(nowhere, nowhere)
-
-
 def find_hem(person: Tensor, drawn: Tensor, rest: Tensor, body: Tensor, shown: Tensor, arms: Tensor) -> Hem:
     """What of people (B, 4, S, S), premultiplied colours and alpha, with joints (B, 33, 4) hangs over their legs.
 
@@ -58,10 +52,11 @@ def find_hem(person: Tensor, drawn: Tensor, rest: Tensor, body: Tensor, shown: T
     pieces the pictures show; people without legs have no hem. arms (B, S, S), bool: pixels of arms, which may be before
     it.
     """
+    size, axis = person.shape[-1], spine(body)
     has_legs = shows_legs(shown)[:, None, None]
     if not bool(has_legs.any()):
-        return no_hem(len(body), person.shape[-1], body.device)
-    size, axis = person.shape[-1], spine(body)
+        nowhere = has_legs.expand(-1, size, size)
+        return Hem(nowhere, nowhere)
     corners = gather_rows(body, FIRST_JOINTS)[..., :2]
     vertices = torch.cat([gather_rows(rest, LEG_PIECES).flatten(1, 2), corners], 1)
     box = bounding_boxes(vertices[:, None])[:, 0]
@@ -71,20 +66,18 @@ def find_hem(person: Tensor, drawn: Tensor, rest: Tensor, body: Tensor, shown: T
     on_arms = F.grid_sample(arms[:, None].to(colour.dtype), grid, "nearest", "zeros", False)
     alpha = (sampled[:, 3:] > ON_PERSON) * (1 - on_arms)
     along = along_spine(axis, grid)
-    s, on_leg = place_on_legs(drawn, grid, body, along)
+    s, on_leg = place_on_legs(drawn, grid, below_hips(body, grid))
     torso = torch.sigmoid((HIPS_AT - s) / HIP_SPREAD * 2) * (s < CERTAIN_LEG)
     certain = (along < CERTAIN_TORSO) & ~(on_leg & (s > RAISED_LEG))
     torso = torch.where(certain, torch.ones_like(torso), torso)
     share = tell_apart(with_contrast(colour, alpha), alpha, torch.stack([torso, 1 - torso], 1))[:, :1]
     free = ((share > 0.5) & (alpha > 0) & (s < LOWEST)[:, None]).to(share.dtype)
-    joined = free * certain[:, None]
-    for _ in range(SIDE):
-        joined = dilate(joined, 1) * free
-    where = to_box(unit_grid(size, box.device).flatten(1, 2).expand(len(box), -1, -1), box).view(-1, size, size, 2)
-    clothes = F.grid_sample(blur(share * dilate(joined, 1), 1), where, "bilinear", "zeros", False)[:, 0] > 0.5
-    clothes = clothes & (along_spine(axis, unit_grid(size, body.device)) > CERTAIN_TORSO) & has_legs
-    below, beside = around_hips(body, size)
-    seat = (below < CROTCH * (1 - beside)) & (below > -CROTCH) & (beside < 1)
+    joined = grown_within(free * certain[:, None], free, SIDE)
+    clothes = from_box(blur(share * dilate(joined, 1), 1), box, size)[:, 0] > 0.5
+    canvas = unit_grid(size, body.device)
+    clothes = clothes & (along_spine(axis, canvas) > CERTAIN_TORSO) & has_legs
+    drop, offset = below_hips(body, canvas), beside_hips(body, canvas)
+    seat = (drop < CROTCH * (1 - offset)) & (drop > -CROTCH) & (offset < 1)
     return Hem(clothes, seat & has_legs)
 
 
@@ -107,11 +100,9 @@ def with_contrast(colour: Tensor, alpha: Tensor) -> Tensor:
     return colour * (CONTRAST / deviation.clamp_min(1e-3)).clamp(1, MOST_CONTRAST)
 
 
-def place_on_legs(drawn: Tensor, grid: Tensor, body: Tensor, along: Tensor) -> tuple[Tensor, Tensor]:
-    """(B, H, W) s of the nearest leg at canvas points grid (B, H, W, 2), beside legs what is as far below hips; and
-    bool, whether they lie within the outline of a leg.
-
-    along (B, H, W): from `along_spine`.
+def place_on_legs(drawn: Tensor, grid: Tensor, drop: Tensor) -> tuple[Tensor, Tensor]:
+    """(B, H, W) s of the nearest leg at canvas points grid (B, H, W, 2), beside legs how far below the hips they are,
+    drop (B, H, W); and bool, whether they lie within the outline of a leg.
     """
     maps = gather_rows(drawn, LEG_PIECES)
     s, fraction, _, inside = (
@@ -119,8 +110,7 @@ def place_on_legs(drawn: Tensor, grid: Tensor, body: Tensor, along: Tensor) -> t
     )
     distance = torch.where(inside > 0.5, fraction.abs(), torch.full_like(fraction, 9.0))
     nearest, index = distance.min(1, keepdim=True)
-    below = (along - 1) * spine(body).way.norm(dim=-1)[:, None, None] / thigh_length(body)[:, None, None]
-    return torch.where(nearest[:, 0] < 9, s.gather(1, index)[:, 0], below), nearest[:, 0] < 1
+    return torch.where(nearest[:, 0] < 9, s.gather(1, index)[:, 0], drop), nearest[:, 0] < 1
 
 
 def thigh_length(body: Tensor) -> Tensor:
@@ -129,14 +119,22 @@ def thigh_length(body: Tensor) -> Tensor:
     return torch.maximum((knees - body[:, HIPS, :2]).norm(dim=-1).amax(1), MIN_THIGH * spine(body).way.norm(dim=-1))
 
 
-def around_hips(body: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """How far canvas points are below the hips of joints (B, 33, ≥2), lengths of the thighs, and how far beside their
-    middle, halves of the torso's width there: (B, S, S) each.
+def below_hips(body: Tensor, points: Tensor) -> Tensor:
+    """(B, H, W) how far canvas points (·, H, W, 2) are below the hips of joints (B, 33, ≥2), lengths of the thighs."""
+    down = F.normalize(spine(body).way, dim=-1, eps=1e-6)
+    return from_hips(body, points, down) / thigh_length(body)[:, None, None]
+
+
+def beside_hips(body: Tensor, points: Tensor) -> Tensor:
+    """(B, H, W) how far canvas points (·, H, W, 2) are beside the middle of the hips of joints (B, 33, ≥2), halves of
+    the torso's width there.
     """
-    axis, hips = spine(body), body[:, HIPS, :2]
-    offset = unit_grid(size, body.device) - hips.mean(1)[:, None, None]
-    below = (offset * F.normalize(axis.way, dim=-1, eps=1e-6)[:, None, None]).sum(-1) / thigh_length(body)[
-        :, None, None
-    ]
+    axis = spine(body)
     half = torch.maximum(SEAT_WIDTH * axis.hips * axis.half, LEAST_WIDTH * axis.way.norm(dim=-1)).clamp_min(1e-3)
-    return below, (offset * leftwards(axis)[:, None, None]).sum(-1).abs() / half[:, None, None]
+    return from_hips(body, points, leftwards(axis)).abs() / half[:, None, None]
+
+
+def from_hips(body: Tensor, points: Tensor, way: Tensor) -> Tensor:
+    """(B, H, W) canvas units from the middle of the hips to points (·, H, W, 2), along unit vectors way (B, 2)."""
+    offset = points - body[:, HIPS, :2].mean(1)[:, None, None]
+    return (offset * way[:, None, None]).sum(-1)

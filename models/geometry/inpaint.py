@@ -36,6 +36,18 @@ def opened(mask: Tensor, radius: int) -> Tensor:
     return mask & (dilate(1 - narrower, radius) > 0.5)
 
 
+def grown_within(mask: Tensor, area: Tensor, most: int) -> Tensor:
+    """A mask (B, 1, H, W), grown within an area (B, 1, H, W), 0 or 1 both, to what is joined to it, at most so many
+    pixels away.
+    """
+    for _ in range(most):
+        grown = dilate(mask, 1) * area
+        if torch.equal(grown, mask):
+            break
+        mask = grown
+    return mask
+
+
 def blur(image: Tensor, radius: int) -> Tensor:
     """(B, C, H, W) after two box blurs with the border repeated: close to a Gaussian of about `radius` pixels."""
     if radius < 1:

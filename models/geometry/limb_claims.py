@@ -14,7 +14,7 @@ from models.geometry.constants import const_floats, gather_rows, scatter_rows
 from models.geometry.grid import smoothstep, unit_grid
 from models.geometry.hand import KNUCKLES, pick
 from models.geometry.hem import Hem
-from models.geometry.inpaint import dilate, opened
+from models.geometry.inpaint import dilate, grown_within, opened
 from models.geometry.limb_curve import (
     FINGERS,
     FIRST_JOINTS,
@@ -120,8 +120,8 @@ def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends:
         beyond_root = s > const_floats(piece_roots(pieces), s.device)[:, None, None]
         under_root, core, loose = core & ~beyond_root, core & beyond_root, loose & beyond_root
     # The soft edge of an arm is not a leg's.
-    before = (core & arms(pieces, s.device)[:, None, None]).any(1, keepdim=True).to(s.dtype)
-    loose &= ~(on_legs & (dilate(before, max(1, size // EDGE_DIVISOR)) > 0.5))
+    before = (core & arms(pieces, s.device)[:, None, None]).any(1, keepdim=True)
+    loose &= ~(on_legs & near(before, max(1, size // EDGE_DIVISOR)))
     # Bare skin beside a hand is the hand's, whatever it lies before, but for what goes on beyond it, as thighs and a
     # neckline do; and so is what would stay as a thin strip.
     beside_hand = inside & (s > HAND_FROM) & arms(pieces, s.device)[:, None, None] & (distance > 1)
@@ -150,7 +150,7 @@ def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends:
     hung = around_loose(held, core) | (on_legs & inside & under_nearer(held, nearness))
     shape = scatter_rows(shape, LEG_PIECES, hips(drawn, shape, visible))
     covered = torch.maximum(shape, hung.to(s.dtype)) * smoothstep(*CAP_FADE, s)
-    visible &= ~(on_legs & near(clothes, max(1, size // HEM_RIM_DIVISOR)))  # colours of both
+    visible &= ~(on_legs & near(clothes[:, None], max(1, size // HEM_RIM_DIVISOR)))  # colours of both
     kept = const_floats(piece_kept(pieces), s.device)[:, None, None]
     taken = held & (s > kept) & ~on_seat
     if pieces > LIMB_PIECES:  # on clothes a rim of the hand would stay behind
@@ -159,9 +159,9 @@ def claim_pixels(drawn: Tensor, areas: Areas, body: Tensor, shown: Tensor, ends:
     return Claim(covered, visible.to(s.dtype), taken, ends)
 
 
-def near(area: Tensor, radius: int) -> Tensor:
-    """(B, 1, S, S) bool, what lies within so many pixels of an area (B, S, S), bool."""
-    return dilate(area[:, None].to(torch.float32), radius) > 0.5
+def near(areas: Tensor, radius: int) -> Tensor:
+    """(B, K, S, S) bool, what lies within so many pixels of each of the areas (B, K, S, S), bool."""
+    return dilate(areas.flatten(0, 1)[:, None].to(torch.float32), radius).view(areas.shape) > 0.5
 
 
 def around_loose(held: Tensor, core: Tensor) -> Tensor:
@@ -170,8 +170,7 @@ def around_loose(held: Tensor, core: Tensor) -> Tensor:
 
     held, core (B, K, S, S), bool: the pixels of pieces, and those within their shapes.
     """
-    loose = (held & ~core).flatten(0, 1)[:, None].to(torch.float32)
-    return held & (dilate(loose, 1).view(held.shape) > 0.5)
+    return held & near(held & ~core, 1)
 
 
 def under_nearer(held: Tensor, nearness: Tensor) -> Tensor:
@@ -181,8 +180,7 @@ def under_nearer(held: Tensor, nearness: Tensor) -> Tensor:
     held (B, K, S, S), bool: the pixels of pieces. nearness (B, K, 1, 1): 0 is the nearest.
     """
     own, rank = gather_rows(held, LEG_PIECES), gather_rows(nearness, LEG_PIECES)
-    radius = max(1, held.shape[-1] // UNDER_DIVISOR)
-    grown = dilate(own.flatten(0, 1)[:, None].to(rank.dtype), radius).view(own.shape) > 0.5
+    grown = near(own, max(1, held.shape[-1] // UNDER_DIVISOR))
     nearest = torch.where(own, rank, torch.full_like(rank, NO_CLAIM)).amin(1, keepdim=True)
     return scatter_rows(torch.zeros_like(held), LEG_PIECES, grown & ~own & (nearest < rank))
 
@@ -209,10 +207,7 @@ def goes_on(skin: Tensor, beyond: Tensor, size: int) -> Tensor:
     """
     outside = skin & beyond
     grown = (outside & ~thin_parts(outside, torch.zeros_like(outside), size))[:, None].to(torch.float32)
-    allowed = skin[:, None].to(torch.float32)
-    for _ in range(size // GROWTH_DIVISOR):
-        grown = dilate(grown, 1) * allowed
-    return grown[:, 0] > 0.5
+    return grown_within(grown, skin[:, None].to(torch.float32), size // GROWTH_DIVISOR)[:, 0] > 0.5
 
 
 def thin_parts(rest: Tensor, torso: Tensor, size: int) -> Tensor:

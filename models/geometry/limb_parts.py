@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.geometry.constants import gather_rows
-from models.geometry.grid import box_grid, smoothstep, to_box, unit_grid
+from models.geometry.grid import box_grid, from_box, smoothstep
 from models.geometry.head_palette import main_colours
 from models.geometry.head_parts import mixture_density
 from models.geometry.inpaint import blur
@@ -54,8 +54,7 @@ def pixels_of_forearms(person: Tensor, drawn: Tensor, boxes: Tensor) -> Tensor:
     limb = limb.clamp(MIN_PRIOR, 1 - MIN_PRIOR)
     likely = torch.cat([limb, 1 - limb], 1)
     share = tell_apart(colour, alpha, likely)
-    where = to_box(unit_grid(size, box.device).flatten(1, 2).expand(len(box), -1, -1), box).view(-1, size, size, 2)
-    found = F.grid_sample(share[:, :1], where, "bilinear", "zeros", False)[:, 0] > MIN_SHARE
+    found = from_box(share[:, :1], box, size)[:, 0] > MIN_SHARE
     of_arms = found.unflatten(0, (len(person), arms))
     s, fraction, _, inside = gather_rows(drawn, FOREARM_PIECES).unbind(2)
     return of_arms & (inside > 0.5) & (fraction.abs() < LOOSE) & (person[:, None, 3] > ON_PERSON)

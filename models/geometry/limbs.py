@@ -283,7 +283,7 @@ def behind_limbs(person: Tensor, taken: Tensor, farther: Tensor, rows: TorsoRows
     under = blur(dilate(solid * (1 - taken), RIM), 1) * solid
     alpha = torch.maximum(alpha, under * (1 - farther))
     off_torso = (outline.torso < 0.5) & (outline.known > 0.5)  # held by a hand, or another limb
-    known = (clear & ~off_torso & (person[:, 3:] > SOLID)).to(person.dtype)
+    known = (clear & ~off_torso).to(person.dtype) * solid
     share = F.avg_pool2d(known, 2)  # at half the resolution: what is continued is smooth
     filled = continue_torso(F.avg_pool2d(straight * known, 2) / share.clamp_min(0.25), share > 0, rows, body)
     filled = F.interpolate(filled, scale_factor=2, mode="bilinear", align_corners=False)

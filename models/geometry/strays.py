@@ -9,8 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from models.geometry.hem import around_hips, shows_legs
-from models.geometry.inpaint import blur, dilate, opened
+from models.geometry.grid import unit_grid
+from models.geometry.hem import below_hips, shows_legs
+from models.geometry.inpaint import blur, dilate, grown_within, opened
 
 SHOWN = 0.02  # alpha from which something is there
 BELOW = 1.0  # lengths of the thighs below the hips from which what is not joined to the body is none of it
@@ -26,16 +27,11 @@ def find_strays(alpha: Tensor, taken: Tensor, shown: Tensor, body: Tensor) -> Te
     alpha (B, 1, S, S): of the people. taken (B, 1, S, S): 0 or 1, what is on their limbs. shown (B, K): see `Outlines`.
     body (B, 33, 4): joints.
     """
-    below = around_hips(body, alpha.shape[-1])[0][:, None]
+    size = alpha.shape[-1]
+    drop = below_hips(body, unit_grid(size, body.device))[:, None]
     rest = (alpha > SHOWN) & (taken < 0.5) & shows_legs(shown)[:, None, None, None]
-    rest = rest.to(alpha.dtype)
-    joined = rest * (below < BELOW)
-    for _ in range(alpha.shape[-1]):
-        grown = dilate(joined, 1) * rest
-        if torch.equal(grown, joined):
-            break
-        joined = grown
-    return (rest > 0.5) & (joined < 0.5)
+    joined = grown_within((rest & (drop < BELOW)).to(alpha.dtype), rest.to(alpha.dtype), size)
+    return rest & (joined < 0.5)
 
 
 def with_strays(plate: Tensor, image: Tensor, alpha: Tensor, strays: Tensor) -> Tensor:

@@ -59,7 +59,8 @@ class BodyLooks:
             self._by_mirror = (_agreed(guesses) - body[:, :VISIBILITY]) / size
         elif mirrored is not None:
             self._mirrored.reset()  # follows somebody else, or has lost an arm
-        seen = body[:, :VISIBILITY] + size * self._by_mirror  # a mirror image that is lost for a frame leaves no jump
+        # Where this frame's mirror image shows nobody, the last correction stays, so that no joint jumps.
+        seen = body[:, :VISIBILITY] + size * self._by_mirror
         if is_new or captured - self._cropped >= CROP_PERIOD_S - 1e-3:
             crops = [each for each in self._read_crop(rgb, body) if _is_same(each, body)]
             if crops:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, groupby
 
 from streamer.options import NeutralKind
@@ -57,16 +57,10 @@ def _with_neutrals(
         heads.learn(consumed)
         neutral = found if kind == "auto" and found is not None else first_neutral(consumed, found, heads)
         if neutral is not None and yaw is not None:
-            neutral = neutral_facing(neutral, with_faces(consumed, neutral, heads), yaw)
+            neutral = neutral_facing(neutral, (heads.place_neutral(each, neutral) for each in consumed), yaw)
         habits = Habits()
         habits.foresee(consumed)
         yield ClipScene(iter(consumed) if neutral is None else chain(consumed, motions), neutral, habits)
-
-
-def with_faces(motions: Iterable[Motion], neutral: Motion, heads: HeadOfBody) -> Iterator[Motion]:
-    """The motions, with the neutral's face and the light on it where only a body shows the head."""
-    for motion in motions:
-        yield motion if motion.face is not None else replace(heads.place(motion, neutral), shade=neutral.shade)
 
 
 def look_ahead(motions: Iterator[Motion], until: float) -> Iterator[Motion]:

@@ -78,6 +78,10 @@ class HeadOfBody:
         face = pose.apply(head_pose(neutral.face).inverse(neutral.face) + neutral.correction)
         return replace(motion, face=face, face_confidence=PLACED_CONFIDENCE, head=pose.rotation)
 
+    def place_neutral(self, motion: Motion, neutral: Motion) -> Motion:
+        """The same for a motion that is measured against: where no face was found, the light is the neutral's, too."""
+        return motion if motion.face is not None else replace(self.place(motion, neutral), shade=neutral.shade)
+
 
 def first_neutral(motions: Iterable[Motion], found: Motion | None, heads: HeadOfBody) -> Motion | None:
     """The neutral of a clip by its first motion in which a body with its head or a face is seen; None where neither is.
@@ -88,8 +92,7 @@ def first_neutral(motions: Iterable[Motion], found: Motion | None, heads: HeadOf
         if motion.face is not None:
             return motion
         if sees_head(motion.body):
-            own = found or Motion.still(CANONICAL)
-            return replace(heads.place(motion, own), shade=own.shade)
+            return heads.place_neutral(motion, found or Motion.still(CANONICAL))
     return found
 
 

@@ -1,6 +1,7 @@
 """Joints of people who stand in front of the camera."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -67,3 +68,12 @@ def bent(joints: Tensor, first: int, degrees: float, length: float = 1.0) -> Ten
     shift = bone.norm() * length * torch.stack([angle.cos(), angle.sin()]) - bone
     moved[0, [joint + odd for joint in below[first - odd]], :2] += shift
     return moved
+
+
+def turned_about_first(body: Tensor, joints: Sequence[int], degrees: float) -> Tensor:
+    """Joints (1, 33, ≥2), those of these numbers turned about the first of them in the picture's plane."""
+    angle, numbers, turned = math.radians(degrees), list(joints), body.clone()
+    turn = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    centre = body[:, numbers[:1], :2]
+    turned[:, numbers, :2] = (body[:, numbers, :2] - centre) @ turn.T + centre
+    return turned

@@ -1,6 +1,5 @@
 """Clothes that hang over the legs stay with the torso when the legs move, and so does the seat between the thighs."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -18,6 +17,7 @@ from models.geometry.retarget import Pose, rest_pose
 from models.geometry.ribbons import draw_ribbons, place_vertices, ribbon_across
 from models.geometry.rig import Rig
 from tests.support.bodies import LEG, RADIUS, TORSO, drawn_figure, figure_joints, near_bone, outlines
+from tests.support.joints import turned_about_first
 
 SIZE = 256
 LEG_JOINTS = (LEFT_HIP, LEFT_KNEE, LEFT_ANKLE, LEFT_HEEL, LEFT_FOOT)
@@ -37,13 +37,8 @@ def dressed(mask: Tensor, colour: tuple[float, float, float]) -> Rig:
 def parted(rig: Rig, degrees: float) -> Pose:
     """The pose with both legs turned outwards."""
     pose = rest_pose(rig)
-    body = pose.body.clone()
-    for side, sign in ((0, -1.0), (1, 1.0)):
-        angle, joints = sign * math.radians(degrees), [joint + side for joint in LEG_JOINTS]
-        turn = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-        centre = pose.body[:, joints[:1], :2]
-        body[:, joints, :2] = (body[:, joints, :2] - centre) @ turn.T + centre
-    return replace(pose, body=body)
+    body = turned_about_first(pose.body, LEG_JOINTS, -degrees)
+    return replace(pose, body=turned_about_first(body, [joint + 1 for joint in LEG_JOINTS], degrees))
 
 
 def drawn(rig: Rig, pose: Pose) -> Tensor:
@@ -84,11 +79,7 @@ def test_no_wall_shows_between_thighs_that_part() -> None:
 
 def kicking(degrees: float) -> Rig:
     """The figure in a picture that shows its left leg raised sideways by so much, in one line."""
-    joints, angle = figure_joints(), math.radians(-degrees)
-    turn = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    centre = joints[:, LEFT_HIP, :2].clone()
-    joints[:, LEG_JOINTS, :2] = (joints[:, LEG_JOINTS, :2] - centre) @ turn.T + centre
-    return drawn_figure(SIZE, joints=joints)
+    return drawn_figure(SIZE, joints=turned_about_first(figure_joints(), LEG_JOINTS, -degrees))
 
 
 @pytest.mark.parametrize("degrees", [30, 50])

@@ -1,6 +1,5 @@
 """What of a person goes with a limb: beside its own outline, thin strips and the bare skin of hands."""
 
-import math
 from dataclasses import replace
 
 import pytest
@@ -23,6 +22,7 @@ from models.geometry.limb_claims import goes_on, is_skin, thin_parts
 from models.geometry.retarget import Pose, rest_pose
 from models.geometry.rig import Rig
 from tests.support.bodies import ARM, RADIUS, SKIN, drawn_figure, near_bone, outlines
+from tests.support.joints import turned_about_first
 
 SIZE = 256
 ARM_JOINTS = (LEFT_SHOULDER, LEFT_ELBOW, LEFT_WRIST, LEFT_PINKY, LEFT_INDEX)
@@ -40,11 +40,8 @@ def painted(mask: Tensor, colour: tuple[float, float, float]) -> Rig:
 
 def raised(rig: Rig) -> Pose:
     """The pose with the left arm straight up."""
-    pose, angle = rest_pose(rig), math.radians(-150)
-    turn = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    body, centre = pose.body.clone(), pose.body[:, ARM_JOINTS[:1], :2]
-    body[:, list(ARM_JOINTS), :2] = (body[:, list(ARM_JOINTS), :2] - centre) @ turn.T + centre
-    return replace(pose, body=body)
+    pose = rest_pose(rig)
+    return replace(pose, body=turned_about_first(pose.body, ARM_JOINTS, -150))
 
 
 def left_behind(rig: Rig, mask: Tensor, colour: tuple[float, float, float]) -> float:

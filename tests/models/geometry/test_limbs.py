@@ -33,6 +33,7 @@ from models.geometry.ribbons import COLUMNS, LOOSE, ROWS, ribbon_rows
 from models.geometry.rig import Rig
 from tests.support.bodies import ARM, LEG, RADIUS, TORSO, WALL, drawn_figure, figure_joints, outlines
 from tests.support.faces import drawn_face
+from tests.support.joints import turned_about_first
 
 LEFT_ARM = (LEFT_SHOULDER, LEFT_ELBOW, LEFT_WRIST, LEFT_PINKY, LEFT_INDEX)
 LEFT_FOREARM_PIECE, RIGHT_FOREARM_PIECE = 1, 3
@@ -46,11 +47,7 @@ def figure() -> Rig:
 def raised(rig: Rig, degrees: float, joints: tuple[int, ...] = LEFT_ARM) -> Pose:
     """The pose with the joints turned about the first of them in the picture's plane."""
     pose = rest_pose(rig)
-    angle = math.radians(degrees)
-    turn = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    body, centre = pose.body.clone(), pose.body[:, joints[:1], :2]
-    body[:, list(joints), :2] = (body[:, list(joints), :2] - centre) @ turn.T + centre
-    return replace(pose, body=body)
+    return replace(pose, body=turned_about_first(pose.body, joints, degrees))
 
 
 def drawn(rig: Rig, pose: Pose) -> Tensor:
