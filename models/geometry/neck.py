@@ -19,7 +19,6 @@ from models.geometry.topology import CHIN, HeadTransform
 BELOW_EARS = (0.4, 0.8)  # y, canonical units, from which on and down it is the neck that stays wide
 ROWS = (0.1, 0.2, 0.3, 0.4, 0.5)  # canonical units below the chin where the neck's width is measured, the least counts
 REACH, STEPS = 0.8, 27  # canonical units from the middle to either side in which it is
-NAPE, PROFILE = 0.6, (0.5, 0.9)  # half widths by which a neck reaches further back, seen from the side: sine of a turn
 MOST, USUAL = 0.7, 0.52  # canonical units: half the width of necks; where it is wider it is a collar's, or shoulders
 
 
@@ -59,7 +58,6 @@ def neck_spread(profile: Tensor, rest: HeadTransform, head: HeadTransform) -> Te
     sine = (turned[:, :2, 2] * axis).sum(-1, keepdim=True)  # to the side that comes into view
     cosine = (1 - sine.square()).clamp_min(0).sqrt()
     on_neck, whole = (profile * sine.sign()[..., None]).clamp_min(0).unbind(-1)
-    on_neck = on_neck * (1 + NAPE * smoothstep(*PROFILE, sine.abs()))
     further = (on_neck - whole * cosine).clamp_min(0) * head.scale[:, None]
     return further[..., None] * (sine.sign() * axis)[:, None]
 
